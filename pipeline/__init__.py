@@ -1,0 +1,1 @@
+"""Adapts a language model: every step is a DVC stage that runs without the TUI."""

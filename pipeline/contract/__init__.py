@@ -1,0 +1,1 @@
+"""What the pipeline and the TUI share: params, metrics, stages, paths, run record, manifest."""

@@ -1,0 +1,62 @@
+"""What a metric means: its direction, unit and description, declared once."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Direction = Literal["higher", "lower", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What is known of a metric, by the last part of its name."""
+
+    direction: Direction
+    """Which way is better; `none` where neither is."""
+    unit: str
+    """Unit, empty for a ratio or a count."""
+    description: str
+    """One line for help texts."""
+
+
+METRICS: dict[str, Metric] = {
+    "loss": Metric("lower", "nats/token", "mean negative log-likelihood of the completion tokens"),
+    "perplexity": Metric("lower", "", "exp(loss)"),
+    "exact_match": Metric("higher", "", "share of answers equal to the reference after normalisation"),
+    "chrf": Metric("higher", "", "character n-gram F-score, 0 to 100 (Popovic 2015)"),
+    "rouge_l": Metric("higher", "", "longest common subsequence F-score, 0 to 1 (Lin 2004)"),
+    "distinct": Metric("higher", "", "share of answers that differ from each other"),
+    "completion_tokens": Metric("none", "tokens", "mean length of the answers"),
+    "token_accuracy": Metric("higher", "", "share of completion tokens predicted first"),
+    "accuracy": Metric("higher", "", "share that is right"),
+    "tokens_per_second": Metric("higher", "tokens/s", "throughput"),
+    "steps_per_second": Metric("higher", "steps/s", "throughput"),
+    "duration_s": Metric("lower", "s", "wall-clock time"),
+    "peak_memory_bytes": Metric("lower", "bytes", "peak memory of the process, or of the device where there is one"),
+    "num_parameters": Metric("none", "", "all parameters"),
+    "num_trainable_parameters": Metric("lower", "", "parameters that training changes"),
+    "model_bytes": Metric("lower", "bytes", "size of the whole model on disk"),
+    "adapter_bytes": Metric("lower", "bytes", "size of what the adaptation adds on disk"),
+    "learning_rate": Metric("none", "", "learning rate of the step"),
+    "grad_norm": Metric("none", "", "norm of the gradient before clipping"),
+    "epoch": Metric("none", "", "passes over the training split"),
+    "num_tokens": Metric("none", "tokens", "tokens seen in training"),
+}
+
+# Metrics of projects that finetui did not write are judged by the words that the field uses.
+_HIGHER = ("acc", "f1", "auc", "precision", "recall", "bleu", "rouge", "reward", "score", "map", "iou", "r2", "exact")
+_LOWER = ("loss", "error", "perplexity", "mse", "mae", "rmse", "wer", "cer", "time", "latency", "duration")
+
+
+def last_part(name: str) -> str:
+    """`train/loss` and `eval.loss` both end in `loss`."""
+    return name.replace(":", "/").replace(".", "/").rsplit("/", 1)[-1].lower()
+
+
+def direction(name: str) -> Direction:
+    """Which way a metric is better, by the name's last part; `none` if nothing is known."""
+    part = last_part(name)
+    if part in METRICS:
+        return METRICS[part].direction
+    if any(word in part for word in _LOWER):
+        return "lower"
+    return "higher" if any(word in part for word in _HIGHER) else "none"

@@ -1,0 +1,158 @@
+"""The recorder: series, metrics and run record of one stage, whatever its end is."""
+
+import json
+import os
+import platform
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from pipeline.contract import paths
+from pipeline.contract.files import write_json, write_text
+from pipeline.contract.run_record import RunRecord
+from pipeline.contract.series import decode_points, encode_point, encode_table, finite
+from pipeline.contract.stages import STAGES
+
+_LIBRARIES = ("torch", "transformers", "trl", "peft", "polars")
+_CANCELLED = (KeyboardInterrupt, SystemExit)
+
+
+class StageRecorder:
+    """Context manager around the work of one stage.
+
+    Entering writes run.json with status `running` and empties series.jsonl; leaving writes the final status: `done` after
+    `finish`, `cancelled` after SIGINT or SIGTERM, `failed` with the error otherwise. Paths are relative to the working
+    directory, which is the project's root.
+    """
+
+    def __init__(self, stage: str, seed: int | None = None) -> None:
+        self.directory = paths.metrics_dir(stage)
+        self.record = RunRecord(stage, seed=seed)
+        self._has_curves = next((known.has_curves for known in STAGES if known.name == stage), True)
+        self._start = time.monotonic()
+        self._finished = False
+        self._series = -1
+        self._previous_handler: Any = None
+
+    def __enter__(self) -> Self:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        record = self.record
+        record.started_at = _now()
+        record.pid, record.process_started = os.getpid(), _process_started()
+        record.revision, record.dirty = _revision()
+        record.versions = _versions()
+        record.write(self.directory / paths.RUN_RECORD_NAME)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+        self._series = os.open(self.directory / paths.SERIES_NAME, flags, 0o644)
+        self._previous_handler = signal.signal(signal.SIGTERM, _terminate)
+        return self
+
+    def plan(self, num_steps: int, device: str = "cpu") -> None:
+        """Say how many steps the stage will take, and where it runs; from then on a reader can show time left."""
+        self.record.num_steps, self.record.device = num_steps, device
+        self.record.write(self.directory / paths.RUN_RECORD_NAME)
+
+    def log(self, step: int, metrics: Mapping[str, float | None] | None = None) -> None:
+        """Append one point with a single write: a reader never sees two halves of different lines."""
+        self.record.step = step
+        os.write(self._series, encode_point(step, time.monotonic() - self._start, metrics or {}))
+
+    def finish(self, metrics: Mapping[str, Any], resources: Mapping[str, float | int | None]) -> None:
+        """Write the final scalars: what the params and the seed decide, and apart from it what the machine decides."""
+        write_json(self.directory / paths.METRICS_NAME, _clean(metrics))
+        measured = {"duration_s": round(time.monotonic() - self._start, 3), "peak_memory_bytes": _peak_memory()}
+        measured.update({name: value for name, value in resources.items() if value is not None})
+        self.record.peak_memory_bytes = int(measured["peak_memory_bytes"])
+        write_json(self.directory / paths.RESOURCES_NAME, _clean(measured))
+        self._finished = True
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        signal.signal(signal.SIGTERM, self._previous_handler)
+        os.close(self._series)
+        if self._has_curves:
+            self._write_table()
+        record = self.record
+        record.ended_at, record.duration_s = _now(), round(time.monotonic() - self._start, 3)
+        record.peak_memory_bytes = record.peak_memory_bytes or _peak_memory()
+        record.status = _status(kind, self._finished)
+        record.error = None if error is None or record.status == "cancelled" else str(error) or type(error).__name__
+        record.write(self.directory / paths.RUN_RECORD_NAME)
+
+    def _write_table(self) -> None:
+        points = list(decode_points((self.directory / paths.SERIES_NAME).read_bytes()))
+        write_text(self.directory / paths.SERIES_TABLE_NAME, encode_table(points))
+
+
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def _status(kind: type[BaseException] | None, finished: bool) -> Any:
+    if kind is None:
+        return "done" if finished else "failed"
+    return "cancelled" if issubclass(kind, _CANCELLED) else "failed"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _clean(value: Any) -> Any:
+    """JSON knows no NaN: non-finite numbers become null."""
+    if isinstance(value, Mapping):
+        return {name: _clean(item) for name, item in value.items()}
+    return finite(value) if isinstance(value, float) else value
+
+
+def _peak_memory() -> int:
+    """Peak resident memory of this process in bytes; Linux counts in KiB, macOS in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _process_started() -> float:
+    """Start time of this process in seconds since the epoch, as psutil gives it."""
+    import psutil
+
+    return float(psutil.Process().create_time())
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _revision() -> tuple[str | None, bool | None]:
+    """HEAD of the project and whether tracked files differ from it; nothing outside a Git repository."""
+    head = _git("rev-parse", "HEAD")
+    if head is None:
+        return None, None
+    return head, bool(_git("status", "--porcelain", "--untracked-files=no"))
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=30, check=False)  # noqa: S603, S607
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def read_metrics(stage: str) -> dict[str, Any]:
+    """metrics.json of a stage that has run."""
+    value = json.loads((paths.metrics_dir(stage) / paths.METRICS_NAME).read_bytes())
+    return dict(value)

@@ -1,0 +1,60 @@
+"""A YAML loader with the scalar rules of YAML 1.2, which is how DVC reads params: 1e-5 is a number, `no` is text."""
+
+import re
+from typing import Any
+
+import yaml
+
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_FLOAT = r"""^(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?
+    |[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+
+    |[-+]?\.[0-9_]+(?:[eE][-+]?[0-9]+)?
+    |[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"""
+_INT = r"^(?:[-+]?0b[01_]+|[-+]?0o?[0-7_]+|[-+]?[0-9_]+|[-+]?0x[0-9a-fA-F_]+)$"
+_TIMESTAMP = r"""^(?:[0-9]{4}-[0-9]{2}-[0-9]{2}
+    |[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]*)?
+    (?:[ \t]*(?:Z|[-+][0-9]{1,2}(?::[0-9]{2})?))?)$"""
+_BASES = {"0b": 2, "0x": 16, "0o": 8}
+
+
+class Yaml12Loader(_Base):  # type: ignore[misc]  # the base class depends on whether libyaml is there
+    """Safe loader with YAML 1.2 scalars."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}
+
+
+def _integer(loader: Any, node: yaml.ScalarNode) -> int:
+    text = loader.construct_scalar(node).replace("_", "")
+    sign = -1 if text.startswith("-") else 1
+    digits = text.lstrip("+-")
+    base = _BASES.get(digits[:2], 10)
+    return sign * int(digits if base == 10 else digits[2:], base)
+
+
+def _floating(loader: Any, node: yaml.ScalarNode) -> float:
+    text = loader.construct_scalar(node).replace("_", "").lower()
+    sign = -1.0 if text.startswith("-") else 1.0
+    digits = text.lstrip("+-")
+    return sign * float(digits.removeprefix(".") if digits in {".inf", ".nan"} else digits)
+
+
+def _resolver(tag: str, pattern: str, first: str) -> None:
+    Yaml12Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(pattern, re.X), list(first))
+
+
+_resolver("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF")
+_resolver("float", _FLOAT, "-+0123456789.")
+_resolver("int", _INT, "-+0123456789")
+_resolver("merge", r"^(?:<<)$", "<")
+_resolver("timestamp", _TIMESTAMP, "0123456789")
+Yaml12Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""]
+)
+Yaml12Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+Yaml12Loader.add_constructor("tag:yaml.org,2002:float", _floating)
+
+
+def load_yaml(text: str | bytes) -> Any:
+    """The document as plain values; yaml.YAMLError if it does not parse."""
+    return yaml.load(text, Yaml12Loader)  # noqa: S506 - a subclass of the safe loader

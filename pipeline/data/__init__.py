@@ -1,0 +1,1 @@
+"""Readers, cleaning, deduplication, split and report."""

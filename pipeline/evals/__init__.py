@@ -1,0 +1,1 @@
+"""Scorers, losses and generation."""

@@ -1,0 +1,1 @@
+"""Base model sources, the starter model, adapters, load and merge."""

@@ -1,0 +1,1 @@
+"""One file per DVC stage: reads top to bottom."""

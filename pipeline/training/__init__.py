@@ -1,0 +1,1 @@
+"""One file per training objective, and what they share."""

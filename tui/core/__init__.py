@@ -1,0 +1,1 @@
+"""Values and pure functions: no IO, no Textual, no database."""

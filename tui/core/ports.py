@@ -1,0 +1,88 @@
+"""What screens and the command line need from the outside; app.py and the command line pass the real clients."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from tui.core.experiments import Experiment
+from tui.core.runs import LaunchPlan, Run, RunRequest
+from tui.core.series import Series
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """Rows of a SQL query."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    truncated: bool
+    """Whether there were more rows than the limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One file that differs between two revisions."""
+
+    path: str
+    status: str
+    """`added`, `deleted`, `modified`."""
+    added: int
+    """Lines added; 0 for a binary file."""
+    deleted: int
+    """Lines deleted; 0 for a binary file."""
+
+
+class Store(Protocol):
+    """The read side."""
+
+    @property
+    def root(self) -> Path:
+        """Root of the DVC project."""
+
+    def experiments(self, runs: Sequence[Run] = ()) -> list[Experiment]:
+        """Workspace, commits and experiments, newest commit first, each commit followed by its experiments; runs that have
+        no commit yet are rows of their own, read from their clone."""
+
+    def resolve(self, text: str, runs: Sequence[Run] = ()) -> Experiment:
+        """The experiment that a name, branch, tag, `workspace` or SHA prefix means; UsageError when none or several."""
+
+    def series(self, experiment: Experiment, directory: Path | None = None) -> list[Series]:
+        """All series of an experiment; a live one is read from the directory that it runs in."""
+
+    def predictions(self, experiment: Experiment) -> Any:
+        """Per-example results as a polars frame; an empty one when there are none locally."""
+
+    def changed_files(self, old: Experiment, new: Experiment) -> list[FileChange]:
+        """Tracked files that differ."""
+
+    def query(self, sql: str, runs: Sequence[Run] = (), limit: int = 10_000, timeout_s: float = 30.0) -> QueryResult:
+        """Rows of a read-only query over the tables of docs/sql.md."""
+
+
+class Runner(Protocol):
+    """The write side."""
+
+    def plan(self, request: RunRequest) -> LaunchPlan:
+        """What a launch would run, and why, and what speaks against it; changes nothing."""
+
+    def launch(self, request: RunRequest) -> Run:
+        """Start a run in a clone and return at once; UserError when it cannot start."""
+
+    def runs(self) -> list[Run]:
+        """All runs whose record exists, newest first, with their true state."""
+
+    def stop(self, run_id: str) -> None:
+        """Ask a run to stop and return at once; it ends as `cancelled` with the metrics so far."""
+
+    def remove(self, run_id: str) -> None:
+        """Forget a run that has ended: its record, log and clone; the experiment stays."""
+
+    def read_log(self, run_id: str, offset: int = 0) -> tuple[str, int]:
+        """Log text from a byte offset on, and the next offset."""
+
+    def params(self) -> Mapping[str, Any]:
+        """Params of the workspace, as nested values."""
+
+    def commands(self) -> Sequence[str]:
+        """Every git or dvc command that this process has run, oldest first."""
