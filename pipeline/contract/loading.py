@@ -1,6 +1,7 @@
 """Reads params.yaml: every problem is reported at once."""
 
 import difflib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def check_params(value: Any, name: str = str(PARAMS_FILE)) -> Params:
     try:
         params = Params.model_validate(value)
     except ValidationError as error:
-        raise ParamsError([_problem(name, details) for details in error.errors()]) from error
+        raise ParamsError(_merged([_problem(name, details) for details in error.errors()])) from error
     broken = [Problem(name, rule.key, value_at(value, rule.key), rule.allowed) for rule in broken_rules(params)]
     if broken:
         raise ParamsError(broken)
@@ -48,6 +49,16 @@ def value_at(value: Any, key: str) -> Any:
     for part in key.split("."):
         value = value.get(part) if isinstance(value, dict) else None
     return value
+
+
+def _merged(problems: list[Problem]) -> list[Problem]:
+    """One problem per key: each branch of a union reports what it would have allowed."""
+    by_key: dict[str, Problem] = {}
+    for problem in problems:
+        first = by_key.get(problem.key)
+        allowed = problem.allowed if first is None else f"{first.allowed} or {problem.allowed.removeprefix('must be ')}"
+        by_key[problem.key] = replace(problem, allowed=allowed)
+    return list(by_key.values())
 
 
 def _problem(name: str, details: ErrorDetails) -> Problem:

@@ -1,6 +1,7 @@
 """model.json, the manifest of a model directory: what it is made of and where its weights lie.
 
-It holds nothing that changes from run to run, such as a time, so that equal models have equal hashes. Paths are relative to the project's root.
+It holds nothing that changes from run to run, such as a time, so that equal models have equal hashes.
+Paths are relative to the project's root.
 """
 
 import json

@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 class Section(BaseModel):
     """A closed section: unknown keys are errors, values are never converted, field docstrings are the help texts."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class StarterModel(Section):
@@ -50,7 +52,7 @@ class Base(Section):
     trust_remote_code: bool = False
     """Run Python code that a hub repository brings along. Leave it off unless you have read that code."""
     chat_template: str | None = None
-    """File with a Jinja chat template that replaces the tokenizer's own; by default one is added only where there is none."""
+    """File with a Jinja chat template instead of the tokenizer's own; null adds one only where there is none."""
     starter: StarterModel = StarterModel()
     """Shape and pretraining of the starter model."""
     seed: int = Field(0, ge=0)

@@ -1,6 +1,5 @@
 """The recorder: series, metrics and run record of one stage, whatever its end is."""
 
-import json
 import os
 import platform
 import resource
@@ -27,9 +26,9 @@ _CANCELLED = (KeyboardInterrupt, SystemExit)
 class StageRecorder:
     """Context manager around the work of one stage.
 
-    Entering writes run.json with status `running` and empties series.jsonl; leaving writes the final status: `done` after
-    `finish`, `cancelled` after SIGINT or SIGTERM, `failed` with the error otherwise. Paths are relative to the working
-    directory, which is the project's root.
+    Entering writes run.json with status `running` and empties series.jsonl; leaving writes the final status:
+    `done` after `finish`, `cancelled` after SIGINT or SIGTERM, `failed` with the error otherwise. Paths are
+    relative to the working directory, which is the project's root.
     """
 
     def __init__(self, stage: str, seed: int | None = None) -> None:
@@ -150,9 +149,3 @@ def _git(*arguments: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
-
-
-def read_metrics(stage: str) -> dict[str, Any]:
-    """metrics.json of a stage that has run."""
-    value = json.loads((paths.metrics_dir(stage) / paths.METRICS_NAME).read_bytes())
-    return dict(value)

@@ -1,7 +1,8 @@
 """The series format: one JSON object per logged step while running, a CSV table for DVC's plots at the end.
 
-A point is `{"step": 10, "time_s": 3.2, "train/loss": 1.5, ...}`: `step` counts the stage's own unit, `time_s` is seconds since the
-stage started, everything else is a metric. A file that is being written may end in a torn line; a reader stops at the last newline.
+A point is `{"step": 10, "time_s": 3.2, "train/loss": 1.5, ...}`: `step` counts the stage's own unit, `time_s` is
+seconds since the stage started, everything else is a metric. A file that is being written may end in a torn line; a
+reader stops at the last newline.
 """
 
 import csv

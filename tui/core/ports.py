@@ -41,8 +41,8 @@ class Store(Protocol):
         """Root of the DVC project."""
 
     def experiments(self, runs: Sequence[Run] = ()) -> list[Experiment]:
-        """Workspace, commits and experiments, newest commit first, each commit followed by its experiments; runs that have
-        no commit yet are rows of their own, read from their clone."""
+        """Workspace, commits and experiments, newest commit first, each commit followed by its experiments; runs that
+        have no commit yet are rows of their own, read from their clone."""
 
     def resolve(self, text: str, runs: Sequence[Run] = ()) -> Experiment:
         """The experiment that a name, branch, tag, `workspace` or SHA prefix means; UsageError when none or several."""
