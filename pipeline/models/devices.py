@@ -1,0 +1,29 @@
+"""Where a model computes, and in which number type."""
+
+from typing import Literal
+
+import torch
+
+DType = Literal["auto", "float32", "bfloat16"]
+
+
+def pick_device() -> torch.device:
+    """The first visible CUDA device, else the CPU."""
+    return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
+
+
+def device_name(device: torch.device) -> str:
+    """`cpu`, or the name of the accelerator."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def pick_dtype(dtype: DType, device: torch.device) -> torch.dtype:
+    """Type of the weights in memory; `auto` is bfloat16 on CUDA and float32 on the CPU."""
+    if dtype == "auto":
+        return torch.bfloat16 if device.type == "cuda" else torch.float32
+    return torch.bfloat16 if dtype == "bfloat16" else torch.float32
+
+
+def peak_device_memory(device: torch.device) -> int | None:
+    """Peak bytes allocated on an accelerator; None on the CPU, where the process's own peak counts."""
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None

@@ -1,0 +1,102 @@
+"""Loads a model as its manifest describes it: base weights, adapters on top, tokenizer."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from pipeline.contract.manifest import Manifest
+from pipeline.contract.params import Base
+from pipeline.contract.problems import StageError
+from pipeline.models.devices import DType, pick_device, pick_dtype
+
+Model = PreTrainedModel | PeftModel
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model in memory, in evaluation mode, and its tokenizer."""
+
+    model: Model
+    """The base model, wrapped by peft when the manifest has adapters."""
+    tokenizer: PreTrainedTokenizerBase
+    """Has a chat template and a pad token; pads on the left, as generation needs it."""
+    device: torch.device
+    """Where the model lies."""
+
+
+def load_model(manifest: Manifest, params: Base, device: torch.device | None = None) -> LoadedModel:
+    """Load weights, adapters and tokenizer from the manifest's folders; StageError when one is missing or damaged."""
+    device = device or pick_device()
+    model: Model = load_weights(Path(manifest.weights), params.dtype, device, params.trust_remote_code)
+    for position, adapter in enumerate(manifest.adapters):
+        if position:
+            model = _merge(model, manifest.adapters[position - 1].path)
+        model = load_adapter(model, Path(adapter.path))
+    model.eval()
+    return LoadedModel(model, load_tokenizer(Path(manifest.tokenizer), params.trust_remote_code), device)
+
+
+def load_weights(
+    directory: Path, dtype: DType, device: torch.device, trust_remote_code: bool = False
+) -> PreTrainedModel:
+    """Load a causal language model from safetensors, on the device; pickled weights are never read."""
+    options: dict[str, Any] = {"device_map": {"": device}} if device.type == "cuda" else {}
+    auto: Any = AutoModelForCausalLM
+    try:
+        model, report = auto.from_pretrained(
+            directory,
+            dtype=pick_dtype(dtype, device),
+            attn_implementation="sdpa",
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=trust_remote_code,
+            output_loading_info=True,
+            **options,
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise StageError(f"{directory}: cannot load the model ({_first_line(error)})") from error
+    absent = sorted(str(name) for name in (*report["missing_keys"], *report["mismatched_keys"]))
+    if absent:
+        raise StageError(
+            f"{directory}: {len(absent)} tensors are missing or of another shape, the first is {absent[0]}; "
+            "they would stay random. Is this a language model (not an encoder, not a classifier)?"
+        )
+    result: PreTrainedModel = model
+    return result
+
+
+def load_adapter(model: Model, directory: Path) -> PeftModel:
+    """Put an adapter on top of a model."""
+    try:
+        return PeftModel.from_pretrained(model, str(directory), local_files_only=True, use_safetensors=True)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise StageError(f"{directory}: cannot load the adapter ({_first_line(error)})") from error
+
+
+def load_tokenizer(directory: Path, trust_remote_code: bool = False) -> PreTrainedTokenizerBase:
+    """Load the tokenizer of a model directory, padding on the left."""
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            directory, local_files_only=True, trust_remote_code=trust_remote_code, padding_side="left"
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StageError(f"{directory}: cannot load the tokenizer ({_first_line(error)})") from error
+    return tokenizer
+
+
+def _merge(model: Model, path: str) -> PreTrainedModel:
+    """Fold the adapter in, so that the next one sits on what it makes of the base model."""
+    if not isinstance(model, PeftModel) or model.active_peft_config.is_prompt_learning:
+        raise StageError(f"{path}: nothing can be put on top of a soft prompt; it must be the last adapter")
+    merged: PreTrainedModel = model.merge_and_unload()
+    return merged
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
