@@ -1,0 +1,142 @@
+"""A drawn chart put into terminal lines: title, legend, coloured plot, axes, cross-hair."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Size
+from textual.strip import Strip
+
+from tui.widgets.chart_picture import Picture, glyph, runs
+from tui.widgets.chart_series import Trace
+from tui.widgets.text import cell_width, fit, neutral, shorten
+from tui.widgets.ticks import short_number, step_number
+
+_MIN_HEIGHT_FOR_LEGEND = 9
+_SHORTEST_LABEL = 6
+_GAP = "  "
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """The styles of a chart."""
+
+    title: Style
+    axis: Style
+    placeholder: Style
+    crosshair: Style
+    series: tuple[Style, ...]
+
+    def of(self, trace: Trace, index: int) -> Style:
+        """The style of one series."""
+        style = self.series[trace.slot(index) % len(self.series)]
+        return style + Style(dim=True) if trace.series.faint else style
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """The words of a chart."""
+
+    title: str
+    x_label: str
+    placeholder: str
+    log: bool
+    crosshair: float | None
+
+
+def heading_height(traces: Sequence[Trace], height: int) -> int:
+    """Lines above the plot: the title, and the legend if it deserves a line of its own."""
+    has_legend = sum(not trace.series.faint for trace in traces) > 1 and height >= _MIN_HEIGHT_FOR_LEGEND
+    return 2 if has_legend else 1
+
+
+def paint(
+    size: Size, picture: Picture | None, traces: Sequence[Trace], caption: Caption, palette: Palette
+) -> list[Strip]:
+    """All lines of the chart."""
+    width, height = size
+    if width < 1 or height < 1:
+        return []
+    if picture is None:
+        return _empty(width, height, caption, palette)
+    lines = _heading(width, height, traces, caption, palette)
+    lines += _plot(picture, traces, caption, palette)
+    lines.append(_strip([(picture.x_labels, palette.axis)], width))
+    return lines[:height]
+
+
+def _strip(parts: Sequence[tuple[str, Style]], width: int) -> Strip:
+    return Strip([Segment(text, style) for text, style in parts if text]).adjust_cell_length(width)
+
+
+def _empty(width: int, height: int, caption: Caption, palette: Palette) -> list[Strip]:
+    lines = [_strip([], width) for _ in range(height)]
+    lines[height // 2] = _strip([(fit(neutral(caption.placeholder), width, "center"), palette.placeholder)], width)
+    if height > 1:
+        lines[0] = _strip([(shorten(_title(caption), width), palette.title)], width)
+    return lines
+
+
+def _title(caption: Caption) -> str:
+    return neutral(caption.title) + (" (log)" if caption.log else "")
+
+
+def _heading(width: int, height: int, traces: Sequence[Trace], caption: Caption, palette: Palette) -> list[Strip]:
+    where = f"{caption.x_label} {step_number(caption.crosshair)}" if caption.crosshair is not None else ""
+    right = _GAP + where if where else ""
+    title = shorten(_title(caption), max(width - len(right), width // 2))
+    room = width - cell_width(title) - len(right)
+    if heading_height(traces, height) == 2:
+        first = [(title + " " * room, palette.title), (right, palette.crosshair)]
+        return [_strip(first, width), _strip(_legend(traces, width, caption, palette), width)]
+    legend = _legend(traces, room - len(_GAP), caption, palette)
+    used = sum(cell_width(text) for text, _ in legend)
+    middle = [(_GAP, palette.axis), *legend, (" " * (room - len(_GAP) - used), palette.axis)]
+    return [_strip([(title, palette.title), *middle, (right, palette.crosshair)], width)]
+
+
+def _legend(traces: Sequence[Trace], width: int, caption: Caption, palette: Palette) -> list[tuple[str, Style]]:
+    """Glyph, label and value of each series; what does not fit is counted."""
+    shown = [(i, trace) for i, trace in enumerate(traces) if not trace.series.faint]
+    values = [_value(trace, caption.crosshair) for _, trace in shown]
+    longest = max(map(len, values), default=0) + len(_GAP) + 3
+    room = max(_SHORTEST_LABEL, width // max(len(shown), 1) - longest)
+    parts: list[tuple[str, Style]] = []
+    used = 0
+    for number, ((index, trace), value) in enumerate(zip(shown, values, strict=True)):
+        text = f"{glyph(trace.slot(index))} {shorten(neutral(trace.series.label), room)} {value}"
+        rest = f"+{len(shown) - number} more"
+        needed = 0 if number == len(shown) - 1 else len(_GAP) + len(rest)
+        if used + cell_width(text) + needed > width:
+            return [*parts, (shorten(rest, max(0, width - used)), palette.axis)]
+        parts += [(text, palette.of(trace, index)), (_GAP, palette.axis)]
+        used += cell_width(text) + len(_GAP)
+    return parts[:-1]
+
+
+def _value(trace: Trace, crosshair: float | None) -> str:
+    value = trace.last if crosshair is None else trace.nearest(crosshair)
+    return "-" if value is None else short_number(value)
+
+
+def _plot(picture: Picture, traces: Sequence[Trace], caption: Caption, palette: Palette) -> list[Strip]:
+    box = picture.box
+    styles = [*(palette.of(trace, i) for i, trace in enumerate(traces)), palette.axis]
+    cell = None if caption.crosshair is None else picture.view.cell_of(caption.crosshair, box.width)
+    lines = []
+    for row, (text, owners) in enumerate(zip(picture.rows, picture.owners, strict=True)):
+        label = picture.y_labels.get(row)
+        margin = "" if not box.left else fit(label or "", box.left - 1, "right") + ("┤" if label else "│")
+        segments = [Segment(margin, palette.axis)] if margin else []
+        segments += [Segment(text[start:end], styles[owner]) for start, end, owner in runs(owners)]
+        strip = Strip(segments, box.left + box.width)
+        if cell is not None and owners[cell] < 0:
+            strip = _with_crosshair(strip, box.left + cell, palette)
+        lines.append(strip)
+    return lines
+
+
+def _with_crosshair(strip: Strip, column: int, palette: Palette) -> Strip:
+    left, _, right = strip.divide([column, column + 1, strip.cell_length])
+    return Strip.join([left, Strip([Segment("┆", palette.crosshair)], 1), right])
