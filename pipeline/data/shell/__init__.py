@@ -1,0 +1,6 @@
+"""Generated data for the starter model: English to shell commands, and the corpus that it is pretrained on."""
+
+from pipeline.data.shell.corpus import corpus_documents
+from pipeline.data.shell.task import TaskRow, task_rows
+
+__all__ = ["TaskRow", "corpus_documents", "task_rows"]
