@@ -2,7 +2,7 @@
 
 from itertools import islice
 
-from pipeline.data.shell import corpus_documents
+from pipeline.data.shell import corpus_documents, task_rows
 from pipeline.models.chatml import TURN_END, TURN_START
 
 
