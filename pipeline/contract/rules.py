@@ -52,7 +52,7 @@ RULES = (
     Rule(
         "train.packing",
         lambda p: p.train.packing and p.train.peft == "prompt_tuning",
-        "train.peft is 'prompt_tuning': packed rows would see each other and the soft prompt only once; set it to false",
+        "train.peft is 'prompt_tuning': packed rows would see each other, not the soft prompt; set it to false",
     ),
     Rule(
         "train.prompt_tuning.init_text",

@@ -1,0 +1,65 @@
+"""The command line: `finetui` opens the TUI, `finetui COMMAND` answers and ends."""
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from importlib import import_module, metadata
+
+from pipeline.contract.main import QUIET_ENVIRONMENT
+from tui.cli.context import Context
+from tui.cli.output import print_error
+from tui.cli.parser import build_parser
+from tui.core.errors import UsageError, UserError
+
+_MODULES = {
+    "init": "tui.cli.init",
+    "experiments": "tui.cli.reading",
+    "show": "tui.cli.reading",
+    "compare": "tui.cli.comparing",
+    "diff": "tui.cli.comparing",
+    "query": "tui.cli.querying",
+    "run": "tui.cli.running",
+    "stop": "tui.cli.running",
+    "logs": "tui.cli.running",
+    "doctor": "tui.cli.doctor",
+}
+"""A command's function has its name; its module is imported only when it is called."""
+_CHANGING = {"init", "run", "stop"}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; 0 done, 1 the answer is no or the run failed, 2 wrong use."""
+    for variable, value in QUIET_ENVIRONMENT.items():
+        os.environ.setdefault(variable, value)
+    try:
+        options = build_parser(metadata.version("finetui")).parse_args(arguments)
+        return _dispatch(options)
+    except UsageError as error:
+        print_error(str(error))
+        return 2
+    except UserError as error:
+        print_error(str(error))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader has seen enough; without this the interpreter complains while it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _dispatch(options: Namespace) -> int:
+    context = Context(options.directory)
+    if options.command is None:
+        from tui.app import run_app
+
+        return run_app(context.directory, options.read_only)
+    if options.read_only and options.command in _CHANGING:
+        raise UsageError(f"{options.command} changes things", hint="leave --read-only away")
+    command: Callable[[Context, Namespace], int] = getattr(import_module(_MODULES[options.command]), options.command)
+    return command(context, options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""How the command line prints: tables as text, Markdown or CSV, values as JSON, errors in one line."""
+
+import csv
+import json
+import math
+import sys
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+Format = Literal["text", "json", "csv", "md"]
+
+
+def print_line(text: str = "") -> None:
+    """One line on standard output, at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def print_error(text: str) -> None:
+    """One message on standard error."""
+    sys.stderr.write(f"finetui: {text}\n")
+
+
+def print_json(value: Any) -> None:
+    """A value as JSON: dates in ISO 8601, paths as text, no NaN."""
+    print_line(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def plain(value: Any) -> Any:
+    """The value in types that JSON knows."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
+    return [plain(item) for item in value] if isinstance(value, Iterable) else str(value)
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], form: Format = "text") -> None:
+    """A table of ready-made texts."""
+    if form == "csv":
+        csv.writer(sys.stdout, lineterminator="\n").writerows([headers, *rows])
+    elif form == "md":
+        for row in (headers, ["---"] * len(headers), *rows):
+            print_line("| " + " | ".join(_markdown(cell) for cell in row) + " |")
+    else:
+        _print_aligned(headers, rows)
+
+
+def _print_aligned(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    cells = [[visible(cell) for cell in row] for row in (headers, *rows)]
+    widths = [max(_width(row[column]) for row in cells) for column in range(len(headers))]
+    right = [all(_is_number(row[column]) for row in cells[1:]) and len(cells) > 1 for column in range(len(headers))]
+    for row in cells:
+        padded = [_pad(cell, width, is_right) for cell, width, is_right in zip(row, widths, right, strict=True)]
+        print_line("  ".join(padded).rstrip())
+
+
+def visible(text: str) -> str:
+    """Text without control characters, which could drive the terminal."""
+    return "".join(" " if character in "\n\t" else character for character in text if _is_shown(character))
+
+
+def _is_shown(character: str) -> bool:
+    return character in "\n\t" or unicodedata.category(character) not in {"Cc", "Cf", "Cs"}
+
+
+def _markdown(text: str) -> str:
+    return visible(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def _pad(text: str, width: int, is_right: bool) -> str:
+    space = " " * (width - _width(text))
+    return space + text if is_right else text + space
+
+
+def _is_number(text: str) -> bool:
+    return text in {"", "-"} or text[:1] in "+-.0123456789▲▼="

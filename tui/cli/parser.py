@@ -1,0 +1,85 @@
+"""The grammar of the command line."""
+
+import argparse
+from pathlib import Path
+from typing import NoReturn
+
+from tui.core.errors import UsageError
+
+
+class Parser(argparse.ArgumentParser):
+    """Reports wrong use as a UsageError, so that it looks like every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, hint=f"see: {self.prog} --help")
+
+
+def build_parser(version: str) -> Parser:
+    """All commands and their options."""
+    parser = Parser(prog="finetui", description="A terminal workbench for adapting language models.")
+    parser.add_argument("--version", action="version", version=f"finetui {version}")
+    parser.add_argument("-C", dest="directory", type=Path, default=Path(), metavar="DIR", help="open another project")
+    parser.add_argument("--read-only", action="store_true", help="launch, stop and remove nothing")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    _add_init(commands)
+    _add_reading(commands)
+    _add_running(commands)
+    doctor = commands.add_parser("doctor", help="check that everything needed is there")
+    doctor.add_argument("--json", action="store_const", const="json", dest="form", default="text")
+    return parser
+
+
+def _add_init(commands: "argparse._SubParsersAction[Parser]") -> None:
+    init = commands.add_parser("init", help="make a new project")
+    init.add_argument("target", type=Path, metavar="DIR", help="folder of the project")
+    init.add_argument("--into-existing", action="store_true", help="complete a folder that is not empty")
+
+
+def _add_reading(commands: "argparse._SubParsersAction[Parser]") -> None:
+    experiments = commands.add_parser("experiments", help="list all experiments")
+    experiments.add_argument("--filter", default="", metavar="EXPR", help="such as 'method=lora test/exact_match>0.7'")
+    experiments.add_argument("--sort", default="", metavar="KEY", help="column to sort by; a leading - turns it round")
+    experiments.add_argument("--all-columns", action="store_true", help="also columns that are the same everywhere")
+    _add_formats(experiments)
+    show = commands.add_parser("show", help="show one experiment")
+    show.add_argument("rev", help="name, branch, tag, SHA or workspace")
+    _add_formats(show, tables=False)
+    compare = commands.add_parser("compare", help="compare experiments side by side")
+    compare.add_argument("revs", nargs="+", metavar="REV")
+    compare.add_argument("--baseline", metavar="REV", help="compare with this one; the first by default")
+    compare.add_argument("--all", action="store_true", help="also what is equal")
+    _add_formats(compare)
+    diff = commands.add_parser("diff", help="what changed between two revisions: params, metrics, files")
+    diff.add_argument("old", metavar="A")
+    diff.add_argument("new", metavar="B")
+    _add_formats(diff, tables=False)
+    query = commands.add_parser("query", help="ask in SQL; docs/sql.md has the tables")
+    query.add_argument("sql", metavar="SQL")
+    query.add_argument("--limit", type=int, default=10_000, metavar="N", help="print at most N rows (10000)")
+    query.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="give up after (30)")
+    _add_formats(query)
+
+
+def _add_running(commands: "argparse._SubParsersAction[Parser]") -> None:
+    run = commands.add_parser("run", help="run the pipeline as an experiment, away from the workspace")
+    run.add_argument("-S", "--set", action="append", default=[], dest="sets", metavar="KEY=VALUE", help="override a param")
+    run.add_argument("--name", help="name of the experiment; made up by default")
+    run.add_argument("--target", action="append", default=[], dest="targets", metavar="STAGE", help="only up to this stage")
+    run.add_argument("--force", action="store_true", help="run stages that are up to date as well")
+    run.add_argument("--plan", action="store_true", help="only say what would run and why")
+    run.add_argument("--detach", action="store_true", help="return at once; the run goes on")
+    _add_formats(run, tables=False)
+    stop = commands.add_parser("stop", help="stop a run; its metrics so far are kept")
+    stop.add_argument("run", metavar="RUN", help="name of the experiment or id of the run")
+    _add_formats(stop, tables=False)
+    logs = commands.add_parser("logs", help="print the log of a run")
+    logs.add_argument("run", metavar="RUN", help="name of the experiment or id of the run")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on until the run ends")
+    _add_formats(logs, tables=False)
+
+
+def _add_formats(parser: argparse.ArgumentParser, tables: bool = True) -> None:
+    forms = parser.add_mutually_exclusive_group()
+    for form in ("json", "csv", "md") if tables else ("json",):
+        forms.add_argument(f"--{form}", action="store_const", const=form, dest="form", help=f"print {form}")
+    parser.set_defaults(form="text")

@@ -1,0 +1,130 @@
+"""The commands that start, stop and follow runs."""
+
+import argparse
+import sys
+import time
+from typing import Any
+
+from pipeline.contract.yaml12 import load_yaml
+from tui.cli.context import Context
+from tui.cli.output import print_error, print_json, print_line, print_table, visible
+from tui.cli.progress import ProgressLine
+from tui.core.errors import UsageError
+from tui.core.runs import LaunchPlan, Run, RunRequest
+
+_POLL_S = 0.5
+
+
+def run(context: Context, options: argparse.Namespace) -> int:
+    """Launch an experiment, and unless told otherwise wait for its end."""
+    overrides = dict(_parse_override(text) for text in options.sets)
+    request = RunRequest(overrides, options.name, tuple(options.targets), options.force)
+    if options.plan:
+        return _print_plan(context.runner.plan(request), options.form)
+    started = context.runner.launch(request)
+    if options.detach:
+        if options.form == "json":
+            print_json(started)
+        else:
+            print_line(f"{started.name} runs; follow it: finetui logs -f {started.name}, stop it: finetui stop {started.name}")
+        return 0
+    ended = _wait(context, started, quiet=options.form == "json")
+    return _print_end(ended, options.form)
+
+
+def run_and_wait(context: Context, request: RunRequest) -> bool:
+    """Launch, show progress, say how it ended; whether it is done."""
+    return _print_end(_wait(context, context.runner.launch(request), quiet=False), "text") == 0
+
+
+def stop(context: Context, options: argparse.Namespace) -> int:
+    """Ask a run to stop, and wait until it has."""
+    target = context.find_run(options.run)
+    if not target.is_active:
+        print_error(f"{target.name} has already ended: {target.status}")
+        return 1
+    context.runner.stop(target.id)
+    ended = _wait(context, target, quiet=True)
+    if options.form == "json":
+        print_json(ended)
+    else:
+        print_line(f"{ended.name}: {ended.status}")
+    return 0
+
+
+def logs(context: Context, options: argparse.Namespace) -> int:
+    """Print the log of a run; with --follow until it ends."""
+    target = context.find_run(options.run)
+    if options.form == "json":
+        text, _ = context.runner.read_log(target.id)
+        print_json({"id": target.id, "name": target.name, "status": target.status, "log": text})
+        return 0
+    offset = 0
+    while True:
+        is_active = target.is_active
+        text, offset = context.runner.read_log(target.id, offset)
+        for line in text.splitlines():
+            print_line(visible(line))
+        if not (options.follow and is_active):
+            return 0
+        time.sleep(_POLL_S)
+        target = _again(context, target)
+
+
+def _parse_override(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise UsageError(f"-S {text!r} is no KEY=VALUE", hint="for example: -S train.lora.r=8")
+    return key, load_yaml(value) if value else ""
+
+
+def _print_plan(plan: LaunchPlan, form: str) -> int:
+    if form == "json":
+        print_json(plan)
+    else:
+        rows = [
+            [stage.stage, "runs" if stage.will_run else "up to date", stage.reason or "", stage.detail, _seconds(stage.expected_s)]
+            for stage in plan.stages
+        ]
+        print_table(["stage", "", "why", "what changed", "last time"], rows)
+        for warning in plan.warnings:
+            print_line(f"note: {visible(warning)}")
+    for problem in plan.problems:
+        print_error(problem)
+    return 2 if plan.problems else 0
+
+
+def _wait(context: Context, run: Run, quiet: bool) -> Run:
+    line = ProgressLine(sys.stderr if not quiet else None)
+    try:
+        while run.is_active:
+            line.show(run)
+            time.sleep(_POLL_S)
+            run = _again(context, run)
+    except KeyboardInterrupt:
+        line.end()
+        print_error(f"{run.name} goes on; stop it: finetui stop {run.name}")
+        raise
+    line.show(run)
+    line.end()
+    return run
+
+
+def _again(context: Context, run: Run) -> Run:
+    return next((other for other in context.runner.runs() if other.id == run.id), run)
+
+
+def _print_end(run: Run, form: str) -> int:
+    if form == "json":
+        print_json(run)
+    elif run.status == "done":
+        print_line(f"{run.name}: done, {(run.rev or '')[:7]}")
+    else:
+        reason = f": {visible(run.error)}" if run.error else ""
+        print_error(f"{run.name} {run.status}{reason}; see: finetui logs {run.name}")
+    return 0 if run.status == "done" else 1
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.0f} s"
+
