@@ -7,15 +7,16 @@ from pipeline.contract.main import QUIET_ENVIRONMENT
 
 
 def quiet_libraries() -> None:
-    """Silence transformers, datasets and the hub client, also when they were imported before."""
+    """Silence transformers and the hub client, also when they were imported before."""
     for name, value in QUIET_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    from huggingface_hub import constants
-    from huggingface_hub.utils import disable_progress_bars
-    from transformers.utils import logging
+    import huggingface_hub
+    import transformers
 
-    hub: Any = constants
-    hub.HF_HUB_DISABLE_TELEMETRY = True
-    disable_progress_bars()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
+    # Both build their namespaces lazily, which type checkers cannot follow.
+    hub: Any = huggingface_hub
+    log: Any = transformers.utils.logging
+    hub.constants.HF_HUB_DISABLE_TELEMETRY = True
+    hub.utils.disable_progress_bars()
+    log.disable_progress_bar()
+    log.set_verbosity_error()
