@@ -26,6 +26,7 @@ METRICS: dict[str, Metric] = {
     "rouge_l": Metric("higher", "", "longest common subsequence F-score, 0 to 1 (Lin 2004)"),
     "distinct": Metric("higher", "", "share of answers that differ from each other"),
     "completion_tokens": Metric("none", "tokens", "mean length of the answers"),
+    "truncated": Metric("lower", "", "share of answers cut off at the longest allowed length"),
     "token_accuracy": Metric("higher", "", "share of completion tokens predicted first"),
     "accuracy": Metric("higher", "", "share that is right"),
     "tokens_per_second": Metric("higher", "tokens/s", "throughput"),

@@ -17,6 +17,7 @@ _HEADER = """# params.yaml
 Every key of every stage. The file is closed: an unknown key, a wrong type or a value out of range stops a run before it
 starts, and every problem is reported at once. This page is made from the schema (`make docs`).
 """
+_COLUMNS = "| key | type | allowed | default | what it is |\n|---|---|---|---|---|"
 _BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 
 
@@ -25,9 +26,7 @@ def reference() -> str:
     parts = [_HEADER]
     for name, field in Params.model_fields.items():
         rows = "\n".join(_rows(field.annotation, name))
-        parts.append(
-            f"## {name}\n\n{field.description}\n\n| key | type | allowed | default | what it is |\n|---|---|---|---|---|\n{rows}\n"
-        )
+        parts.append(f"## {name}\n\n{field.description}\n\n{_COLUMNS}\n{rows}\n")
     rules = "\n".join(f"- `{rule.key}`: {rule.allowed}" for rule in RULES)
     parts.append(f"## Combinations that are refused\n\n{rules}\n")
     return "\n".join(parts)
@@ -39,7 +38,8 @@ def _rows(model: Any, prefix: str) -> Iterator[str]:
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from _rows(field.annotation, key)
         else:
-            cells = (f"`{key}`", _type_name(field.annotation), _allowed(field), f"`{_yaml(field.default)}`", field.description or "")
+            default = f"`{_yaml(field.default)}`"
+            cells = (f"`{key}`", _type_name(field.annotation), _allowed(field), default, field.description or "")
             yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

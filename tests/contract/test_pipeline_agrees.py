@@ -58,7 +58,7 @@ def test_every_section_that_a_stage_reads_is_tracked(name: str) -> None:
 
 
 def imported_files(path: Path) -> Iterator[str]:
-    """First-party modules that a file imports, directly or not, as paths relative to the root; packages' docstrings left out."""
+    """First-party modules that a file imports, directly or not, relative to the root; bare packages are left out."""
     seen: set[Path] = set()
     waiting = [path]
     while waiting:
@@ -86,7 +86,7 @@ def module_files(name: str) -> list[Path]:
 
 
 def param_reads(path: Path) -> Iterator[str]:
-    """Sections that the code takes from a variable called `params`, as `base.dtype`; a bare section is given as it is."""
+    """What the code takes from a variable called `params`: sections, and keys as `base.dtype`."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "params":
             yield node.attr

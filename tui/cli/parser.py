@@ -62,9 +62,13 @@ def _add_reading(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def _add_running(commands: "argparse._SubParsersAction[Parser]") -> None:
     run = commands.add_parser("run", help="run the pipeline as an experiment, away from the workspace")
-    run.add_argument("-S", "--set", action="append", default=[], dest="sets", metavar="KEY=VALUE", help="override a param")
+    run.add_argument(
+        "-S", "--set", action="append", default=[], dest="sets", metavar="KEY=VALUE", help="override a param"
+    )
     run.add_argument("--name", help="name of the experiment; made up by default")
-    run.add_argument("--target", action="append", default=[], dest="targets", metavar="STAGE", help="only up to this stage")
+    run.add_argument(
+        "--target", action="append", default=[], dest="targets", metavar="STAGE", help="only up to this stage"
+    )
     run.add_argument("--force", action="store_true", help="run stages that are up to date as well")
     run.add_argument("--plan", action="store_true", help="only say what would run and why")
     run.add_argument("--detach", action="store_true", help="return at once; the run goes on")

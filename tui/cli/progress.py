@@ -1,4 +1,4 @@
-"""One line that says which experiment, which stage, percent and time left: redrawn on a terminal, repeated elsewhere."""
+"""One line with experiment, stage, percent and time left: redrawn on a terminal, repeated elsewhere."""
 
 import shutil
 import time

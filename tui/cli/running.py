@@ -5,12 +5,14 @@ import sys
 import time
 from typing import Any
 
+import yaml
+
 from pipeline.contract.yaml12 import load_yaml
 from tui.cli.context import Context
 from tui.cli.output import print_error, print_json, print_line, print_table, visible
-from tui.cli.progress import ProgressLine
+from tui.cli.progress import ProgressLine, format_duration
 from tui.core.errors import UsageError
-from tui.core.runs import LaunchPlan, Run, RunRequest
+from tui.core.runs import LaunchPlan, Run, RunRequest, StagePlan
 
 _POLL_S = 0.5
 
@@ -26,7 +28,8 @@ def run(context: Context, options: argparse.Namespace) -> int:
         if options.form == "json":
             print_json(started)
         else:
-            print_line(f"{started.name} runs; follow it: finetui logs -f {started.name}, stop it: finetui stop {started.name}")
+            name = started.name
+            print_line(f"{name} runs; follow it: finetui logs -f {name}; stop it: finetui stop {name}")
         return 0
     ended = _wait(context, started, quiet=options.form == "json")
     return _print_end(ended, options.form)
@@ -75,23 +78,29 @@ def _parse_override(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise UsageError(f"-S {text!r} is no KEY=VALUE", hint="for example: -S train.lora.r=8")
-    return key, load_yaml(value) if value else ""
+    try:
+        return key, load_yaml(value) if value else ""
+    except yaml.YAMLError as error:
+        raise UsageError(f"-S {text!r}: the value is no YAML", hint="quote it: -S 'key=\"text\"'") from error
 
 
 def _print_plan(plan: LaunchPlan, form: str) -> int:
     if form == "json":
         print_json(plan)
     else:
-        rows = [
-            [stage.stage, "runs" if stage.will_run else "up to date", stage.reason or "", stage.detail, _seconds(stage.expected_s)]
-            for stage in plan.stages
-        ]
+        rows = [_plan_row(stage) for stage in plan.stages]
         print_table(["stage", "", "why", "what changed", "last time"], rows)
         for warning in plan.warnings:
             print_line(f"note: {visible(warning)}")
     for problem in plan.problems:
         print_error(problem)
     return 2 if plan.problems else 0
+
+
+def _plan_row(stage: StagePlan) -> list[str]:
+    state = "runs" if stage.will_run else "up to date"
+    last = "" if stage.expected_s is None else format_duration(stage.expected_s)
+    return [stage.stage, state, stage.reason or "", stage.detail, last]
 
 
 def _wait(context: Context, run: Run, quiet: bool) -> Run:
@@ -123,8 +132,3 @@ def _print_end(run: Run, form: str) -> int:
         reason = f": {visible(run.error)}" if run.error else ""
         print_error(f"{run.name} {run.status}{reason}; see: finetui logs {run.name}")
     return 0 if run.status == "done" else 1
-
-
-def _seconds(value: float | None) -> str:
-    return "" if value is None else f"{value:.0f} s"
-

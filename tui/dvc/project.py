@@ -29,7 +29,8 @@ def create_project(directory: Path, into_existing: bool = False) -> list[str]:
     if directory.is_dir() and any(directory.iterdir()):
         if not into_existing:
             raise UsageError(
-                f"{directory} is not empty", hint="choose another folder, or complete this one: finetui init --into-existing"
+                f"{directory} is not empty",
+                hint="choose another folder, or complete this one: finetui init --into-existing",
             )
         return _complete(directory)
     _build_beside(directory)
