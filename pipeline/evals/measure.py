@@ -1,0 +1,88 @@
+"""Measures one model on the examples: likelihood of the references, answers of its own, and their scores."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.contract.params import Evaluate
+from pipeline.evals.encoding import encode_example, pad_token_id, stop_token_ids
+from pipeline.evals.examples import Example
+from pipeline.evals.generation import Decoding, batches_by_length, generate
+from pipeline.evals.likelihood import Likelihood, likelihoods
+from pipeline.evals.text_scores import chrf, exact_match, final_answer, rouge_l
+from pipeline.models.chat import stop_token_id
+from pipeline.models.loading import LoadedModel
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleScore:
+    """Everything that is known of a model on one example."""
+
+    prediction: str
+    """The answer as it was generated, special tokens left out."""
+    likelihood: Likelihood
+    """Of the reference."""
+    exact_match: bool
+    """Whether the answer equals the reference after normalisation."""
+    chrf: float
+    """0 to 100."""
+    rouge_l: float
+    """0 to 1."""
+    completion_tokens: int
+    """Length of the answer, its stop token included."""
+    truncated: bool
+    """Whether it was cut off before a stop token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A model on all examples."""
+
+    scores: list[ExampleScore]
+    """One per example, in their order."""
+    tokens_per_second: float
+    """Generated tokens per second of generation."""
+
+
+def measure(
+    loaded: LoadedModel, examples: Sequence[Example], params: Evaluate, on_scored: Callable[[int], None]
+) -> Measurement:
+    """Score a model on the examples; `on_scored` hears how many examples each finished batch had."""
+    decoding = decoding_of(loaded, params.max_new_tokens)
+    stop_id = stop_token_id(loaded.tokenizer)
+    encoded = [encode_example(loaded.tokenizer, example, stop_id) for example in examples]
+    scores: dict[int, ExampleScore] = {}
+    seconds = 0.0
+    for batch in batches_by_length([len(example.prompt_ids) for example in encoded], params.batch_size):
+        references = likelihoods(loaded.model, [encoded[position] for position in batch], decoding.pad_id)
+        start = time.perf_counter()
+        answers = generate(loaded.model, [encoded[position].prompt_ids for position in batch], decoding)
+        seconds += time.perf_counter() - start
+        for position, reference, answer in zip(batch, references, answers, strict=True):
+            scores[position] = score(loaded.tokenizer, examples[position], reference, answer, decoding)
+        on_scored(len(batch))
+    num_tokens = sum(score.completion_tokens for score in scores.values())
+    return Measurement([scores[position] for position in range(len(examples))], num_tokens / max(seconds, 1e-9))
+
+
+def decoding_of(loaded: LoadedModel, max_new_tokens: int) -> Decoding:
+    """How this model's answers end."""
+    return Decoding(max_new_tokens, stop_token_ids(loaded), pad_token_id(loaded.tokenizer))
+
+
+def score(
+    tokenizer: Any, example: Example, reference: Likelihood, answer_ids: list[int], decoding: Decoding
+) -> ExampleScore:
+    """Score one answer."""
+    prediction: str = tokenizer.decode(answer_ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    answer = final_answer(prediction)
+    return ExampleScore(
+        prediction,
+        reference,
+        exact_match(answer, example.completion),
+        chrf(answer, example.completion),
+        rouge_l(answer, example.completion),
+        len(answer_ids),
+        truncated=answer_ids[-1:] == [] or answer_ids[-1] not in decoding.stop_ids,
+    )
