@@ -1,0 +1,122 @@
+"""Stage `prepare`: read the data, check and clean it, drop duplicates and long rows, split by content.
+
+Writes one Parquet file per split and a report. It is not a filter for quality: what is well formed is kept.
+"""
+
+import sys
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.contract.files import write_bytes, write_json
+from pipeline.contract.main import run_stage
+from pipeline.contract.manifest import read_manifest
+from pipeline.contract.params import Params, Prepare
+from pipeline.contract.paths import DATA_REPORT, model_dir, split_file
+from pipeline.contract.problems import StageError
+from pipeline.contract.recorder import StageRecorder
+from pipeline.data.cleaning import clean_row
+from pipeline.data.detection import choose_format
+from pipeline.data.dropped import DroppedRows
+from pipeline.data.formats import Format
+from pipeline.data.report import make_report, report_metrics
+from pipeline.data.rows import DroppedRow, Message, RawRow, Row, RowProblem
+from pipeline.data.sources import Source, read_source
+from pipeline.data.table import drop_duplicates, drop_long, make_table, split_tables
+from pipeline.data.tokens import Tokenizer, count_tokens, load_tokenizer
+
+
+def run(params: Params) -> None:
+    """Prepare the data; equal data and params give equal files."""
+    prepare = params.prepare
+    with StageRecorder("prepare", seed=prepare.seed) as recorder:
+        source = read_source(prepare)
+        recorder.plan(source.num_rows)
+        dropped = DroppedRows()
+        layout, rows = _clean(source, prepare, dropped)
+        table, duplicates = drop_duplicates(make_table(rows, prepare))
+        recorder.log(source.num_rows - table.height)
+
+        tokenizer = load_tokenizer(Path(read_manifest(model_dir("base")).tokenizer), params.base.trust_remote_code)
+        table = _with_num_tokens(table, tokenizer, recorder, dropped)
+        dropped.check_bad(source.num_rows, prepare.max_bad_fraction)
+        _say_bad(dropped)
+        table, long_rows = drop_long(table, prepare.max_tokens)
+        for row in (*duplicates, *long_rows):
+            dropped.add(row)
+        _require_rows(table, dropped, prepare)
+
+        splits = split_tables(table, prepare)
+        report = make_report(prepare, source, layout, dropped, table)
+        for split, rows_of_split in splits.items():
+            _write_parquet(split_file(split), rows_of_split)
+        write_json(DATA_REPORT, report)
+        recorder.log(source.num_rows)
+        recorder.finish(report_metrics(report), {})
+
+
+def _clean(source: Source, prepare: Prepare, dropped: DroppedRows) -> tuple[Format, list[Row]]:
+    for bad in source.bad:
+        dropped.add(bad)
+    dropped.check_bad(source.num_rows, prepare.max_bad_fraction)
+    layout = choose_format(source.rows, prepare)
+    rows = []
+    for raw in source.rows:
+        result = _clean_or_drop(raw, layout, prepare)
+        if isinstance(result, Row):
+            rows.append(result)
+        else:
+            dropped.add(result)
+    dropped.check_bad(source.num_rows, prepare.max_bad_fraction)
+    return layout, rows
+
+
+def _clean_or_drop(raw: RawRow, layout: Format, prepare: Prepare) -> Row | DroppedRow:
+    try:
+        return clean_row(raw, layout, prepare.columns)
+    except RowProblem as problem:
+        return DroppedRow(raw.file, raw.line, problem.reason, problem.detail)
+
+
+def _with_num_tokens(
+    table: pl.DataFrame, tokenizer: Tokenizer, recorder: StageRecorder, dropped: DroppedRows
+) -> pl.DataFrame:
+    """Count the tokens of every row; rows that the chat template refuses are left out."""
+    num_before = recorder.record.step
+    counts: list[int | str] = []
+    for batch in count_tokens(tokenizer, _conversations(table)):
+        counts += batch
+        recorder.log(num_before + len(counts))
+    for (file, line), problem in zip(table.select("file", "line").iter_rows(), counts, strict=True):
+        if isinstance(problem, str):
+            dropped.add(DroppedRow(file, line, "refused_by_chat_template", problem))
+    num_tokens = [count if isinstance(count, int) else None for count in counts]
+    return table.with_columns(pl.Series("num_tokens", num_tokens, pl.Int64)).drop_nulls("num_tokens")
+
+
+def _conversations(table: pl.DataFrame) -> Iterator[list[Message]]:
+    for prompt, completion in table.select("prompt", "completion").iter_rows():
+        yield [*prompt, {"role": "assistant", "content": completion}]
+
+
+def _say_bad(dropped: DroppedRows) -> None:
+    for line in dropped.bad_lines():
+        sys.stderr.write(f"prepare: {line}\n")
+
+
+def _require_rows(table: pl.DataFrame, dropped: DroppedRows, prepare: Prepare) -> None:
+    if table.is_empty():
+        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(dropped.counts.items()))
+        raise StageError(f"{prepare.source}: no row is left (dropped: {reasons}); is prepare.max_tokens too low?")
+
+
+def _write_parquet(path: Path, table: pl.DataFrame) -> None:
+    data = BytesIO()
+    table.write_parquet(data)
+    write_bytes(path, data.getvalue())
+
+
+if __name__ == "__main__":
+    run_stage("prepare", run)
