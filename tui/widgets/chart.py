@@ -15,6 +15,7 @@ from tui.widgets.chart_paint import Caption, Palette, heading_height, paint
 from tui.widgets.chart_picture import NUM_COLOURS, Picture, draw
 from tui.widgets.chart_series import ChartSeries, Trace
 from tui.widgets.chart_view import View, Zoom, panned, whole_view, zoomed
+from tui.widgets.ink import ink
 
 __all__ = ["ChartSeries", "LineChart"]
 
@@ -310,7 +311,7 @@ class LineChart(Widget, can_focus=True):
 
     def _palette(self) -> Palette:
         title, axis, placeholder, crosshair, *series = (
-            self.get_component_rich_style(f"chart--{name}", partial=True)
+            ink(self, f"chart--{name}")
             for name in ("title", "axis", "placeholder", "crosshair", *(f"series-{i}" for i in range(NUM_COLOURS)))
         )
         return Palette(title, axis, placeholder, crosshair, tuple(series))

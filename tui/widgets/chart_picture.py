@@ -127,7 +127,7 @@ def _marker_columns(area: Spans, width: int, place: int | None) -> Ints:
 def _y_labels(limits: tuple[float, float], height: int, *, log: bool) -> dict[int, str]:
     """Labels by plot row; at most every other row has one."""
     low, high = limits
-    num_ticks = max(2, height // 4) if height > 2 else 1
+    num_ticks = max(2, height // 3) if height > 2 else 1
     ticks = log_ticks(low, high, num_ticks) if log else linear_ticks(low, high, num_ticks)
     labels = tick_labels([10.0**tick for tick in ticks]) if log else tick_labels(ticks)
     rows = pixel_rows(np.array(ticks, np.float64), low, high, height * DOT_ROWS) // DOT_ROWS

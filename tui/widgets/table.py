@@ -10,6 +10,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tui.widgets.ink import ink
 from tui.widgets.table_columns import Column
 from tui.widgets.table_paint import (
     GUTTER,
@@ -420,12 +421,11 @@ class VirtualTable(ScrollView, can_focus=True):
 
     def _styles_of_table(self) -> TableStyles:
         if self._table_styles is None:
-            part = self.get_component_rich_style
             self._table_styles = TableStyles(
-                part("table--header"),
-                part("table--footer", partial=True),
-                part("table--cursor"),
-                part("table--placeholder", partial=True),
-                {name: part(f"table--{name}", partial=True) for name in self.STYLES},
+                self.get_component_rich_style("table--header"),
+                ink(self, "table--footer"),
+                self.get_component_rich_style("table--cursor"),
+                ink(self, "table--placeholder"),
+                {name: ink(self, f"table--{name}") for name in self.STYLES},
             )
         return self._table_styles
