@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _ensure_project(directory: Path) -> None:
-    from tui.dvc.project import create_project
+    from tui.dvc.template import create_project
 
     if (directory / ".dvc").is_dir():
         print_line(f"{directory}: goes on where it was")

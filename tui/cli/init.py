@@ -4,7 +4,7 @@ import argparse
 
 from tui.cli.context import Context
 from tui.cli.output import print_line
-from tui.dvc.project import create_project
+from tui.dvc.template import create_project
 
 
 def init(context: Context, options: argparse.Namespace) -> int:
