@@ -276,10 +276,8 @@ class LineChart(Widget, can_focus=True):
     def _repaint(self) -> None:
         """Paint the lines that differ; several changes at a time are painted once."""
         self._repaint_due = False
-        if not self.is_on_screen:
-            return
-        old, new = self._strips, self._lines()
-        if len(old) != len(new):
+        old = self._strips
+        if not self.is_on_screen or len(new := self._lines()) != len(old):
             self.refresh()
             return
         width = self.size.width

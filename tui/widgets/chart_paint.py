@@ -88,7 +88,7 @@ def _heading(width: int, height: int, traces: Sequence[Trace], caption: Caption,
     title = shorten(_title(caption), max(width - len(right), width // 2))
     room = width - cell_width(title) - len(right)
     if heading_height(traces, height) == 2:
-        first = [(title + " " * room, palette.title), (right, palette.crosshair)]
+        first = [(title, palette.title), (" " * room, palette.axis), (right, palette.crosshair)]
         return [_strip(first, width), _strip(_legend(traces, width, caption, palette), width)]
     legend = _legend(traces, room - len(_GAP), caption, palette)
     used = sum(cell_width(text) for text, _ in legend)

@@ -7,7 +7,7 @@ from tui.widgets.table_columns import Column, Layout, arrange, last_first
 from tui.widgets.table_rows import ListRows, RowSource, safe_cell
 from tui.widgets.text import cell_width
 
-_MAX_KEPT_ROWS = 2000
+MAX_KEPT_ROWS = 2000
 _NUM_SAMPLED_ROWS = 64
 _MAX_ROUNDS = 3
 
@@ -84,7 +84,7 @@ class Window:
     def update(self, visible: range, width: int) -> list[int] | None:
         """Lay out again; the visible rows whose contents differ from before, or None if all lines may."""
         old_layout, old = self.layout, self._contents
-        if self._is_stale or len(old) > _MAX_KEPT_ROWS:
+        if self._is_stale or len(old) > MAX_KEPT_ROWS:
             self._contents, self._is_stale = {}, False
         for _ in range(_MAX_ROUNDS):
             indices = self.layout.indices
