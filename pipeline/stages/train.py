@@ -1,0 +1,50 @@
+"""Adapts the base model on the prepared rows: supervised, every weight or an adapter; or passes it on untouched."""
+
+from pipeline.contract import paths
+from pipeline.contract.main import run_stage
+from pipeline.contract.manifest import Manifest, read_manifest
+from pipeline.contract.params import Params
+from pipeline.contract.recorder import StageRecorder
+from pipeline.models.devices import device_name, pick_device
+from pipeline.models.materialise import empty_directory
+from pipeline.models.quiet import quiet_libraries
+from pipeline.models.seeding import make_deterministic
+from pipeline.training.checkpoints import checkpoint_dir, remove_checkpoints
+from pipeline.training.saving import untouched, write_model
+
+DIRECTORY = paths.model_dir("train")
+
+
+def run(params: Params) -> None:
+    """Write data/models/train and its metrics."""
+    with StageRecorder("train", seed=params.train.seed) as recorder:
+        base = read_manifest(paths.model_dir("base"))
+        if params.train.objective == "none":
+            _pass_on(base, recorder)
+        else:
+            _adapt(params, base, recorder)
+
+
+def _pass_on(base: Manifest, recorder: StageRecorder) -> None:
+    empty_directory(DIRECTORY)
+    manifest = untouched(base)
+    manifest.write(DIRECTORY)
+    metrics = {"train/num_parameters": manifest.num_parameters, "train/num_trainable_parameters": 0}
+    recorder.finish(metrics, {})
+
+
+def _adapt(params: Params, base: Manifest, recorder: StageRecorder) -> None:
+    quiet_libraries()
+    from pipeline.training.sft import fine_tune
+
+    make_deterministic(params.train.seed)
+    checkpoints = checkpoint_dir(params, device_name(pick_device()))
+    remove_checkpoints(checkpoints)
+    trained = fine_tune(params, base, checkpoints, recorder)
+    write_model(DIRECTORY, params, base, trained)
+    remove_checkpoints(checkpoints)
+    recorder.finish(trained.metrics, trained.resources)
+
+
+if __name__ == "__main__":
+    run_stage("train", run)

@@ -1,0 +1,103 @@
+"""Writes a model directory from the best checkpoint; equal runs give equal bytes."""
+
+import json
+from pathlib import Path
+
+from pipeline.contract.files import write_json
+from pipeline.contract.manifest import Adapter, Manifest
+from pipeline.contract.params import Params
+from pipeline.models.loading import load_tokenizer
+from pipeline.models.materialise import empty_directory
+from pipeline.models.tokenizer import save_tokenizer
+from pipeline.models.weights import INDEX_FILE, copy_file, hash_weights, weight_files
+from pipeline.training.sft import Trained
+
+ADAPTER_DIR = "adapter"
+_ADAPTER_CONFIG = "adapter_config.json"
+_ADAPTER_WEIGHTS = "adapter_model.safetensors"
+
+
+def write_model(directory: Path, params: Params, base: Manifest, trained: Trained) -> Manifest:
+    """Fill the folder with what was trained, its manifest last."""
+    empty_directory(directory)
+    if params.train.peft == "none":
+        manifest = _write_full(directory, params, base, trained)
+    else:
+        manifest = _write_adapter(directory, params.train.peft, base, trained)
+    manifest.write(directory)
+    return manifest
+
+
+def untouched(base: Manifest) -> Manifest:
+    """Manifest of a stage that passes the base model on."""
+    return _successor(base, "base", base.weights, base.tokenizer, (), base.num_parameters, 0, base.weights_sha256)
+
+
+def _write_adapter(directory: Path, method: str, base: Manifest, trained: Trained) -> Manifest:
+    target = directory / ADAPTER_DIR
+    target.mkdir()
+    config = json.loads((trained.checkpoint / _ADAPTER_CONFIG).read_bytes())
+    # Sets come out in another order in every process.
+    ordered = {name: sorted(value) if _is_names(value) else value for name, value in sorted(config.items())}
+    write_json(target / _ADAPTER_CONFIG, ordered | {"base_model_name_or_path": base.weights})
+    copy_file(trained.checkpoint / _ADAPTER_WEIGHTS, target / _ADAPTER_WEIGHTS)
+    adapter = Adapter(target.as_posix(), method, trained.num_trainable_parameters)
+    return _successor(
+        base,
+        method,
+        base.weights,
+        base.tokenizer,
+        (*base.adapters, adapter),
+        trained.num_parameters,
+        trained.num_trainable_parameters,
+        base.weights_sha256,
+    )
+
+
+def _write_full(directory: Path, params: Params, base: Manifest, trained: Trained) -> Manifest:
+    names = [file.name for file in weight_files(trained.checkpoint)]
+    names += [name for name in (INDEX_FILE, "config.json") if (trained.checkpoint / name).is_file()]
+    for name in names:
+        copy_file(trained.checkpoint / name, directory / name)
+    copy_file(Path(base.weights) / "generation_config.json", directory / "generation_config.json")
+    for file in Path(base.weights).glob("*.py"):
+        copy_file(file, directory / file.name)
+    save_tokenizer(load_tokenizer(Path(base.tokenizer), params.base.trust_remote_code), directory)
+    return _successor(
+        base,
+        "full",
+        directory.as_posix(),
+        directory.as_posix(),
+        (),
+        trained.num_parameters,
+        trained.num_trainable_parameters,
+        hash_weights(weight_files(directory)),
+    )
+
+
+def _successor(
+    base: Manifest,
+    method: str,
+    weights: str,
+    tokenizer: str,
+    adapters: tuple[Adapter, ...],
+    num_parameters: int,
+    num_trainable_parameters: int,
+    weights_sha256: str,
+) -> Manifest:
+    return Manifest(
+        stage="train",
+        base_source=base.base_source,
+        base_revision=base.base_revision,
+        weights=weights,
+        tokenizer=tokenizer,
+        method=method,
+        adapters=adapters,
+        num_parameters=num_parameters,
+        num_trainable_parameters=num_trainable_parameters,
+        weights_sha256=weights_sha256,
+    )
+
+
+def _is_names(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)

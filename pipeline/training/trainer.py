@@ -1,0 +1,50 @@
+"""TRL's trainer with rows of like length in a batch and an exact validation loss."""
+
+from typing import Any
+
+import torch
+from torch.utils.data import Sampler
+from trl.trainer.sft_trainer import SFTTrainer
+
+from pipeline.training.rows import IGNORED
+from pipeline.training.sampling import LengthBucketSampler
+
+
+class CompletionTrainer(SFTTrainer):
+    """Supervised trainer on rows that come with labels."""
+
+    _eval_sum = 0.0
+    _eval_tokens = 0
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int] | None:
+        dataset: Any = self.train_dataset if train_dataset is None else train_dataset
+        if self.padding_free:
+            return super()._get_train_sampler(train_dataset)
+        lengths = [len(ids) for ids in dataset["input_ids"]]
+        return LengthBucketSampler(
+            lengths, self.args.train_batch_size * self.args.gradient_accumulation_steps, self.args.seed
+        )
+
+    def prediction_step(self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: Any = None) -> Any:
+        """Count the loss per token: a mean over batches would depend on how rows fall into batches."""
+        result = super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
+        num_tokens = int((inputs["labels"][:, 1:] != IGNORED).sum())
+        self._eval_sum += float(result[0]) * num_tokens
+        self._eval_tokens += num_tokens
+        return result
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Put the exact validation loss in place of the mean over batches."""
+        if "eval_loss" in logs and self._eval_tokens:
+            logs["eval_loss"] = self._eval_sum / self._eval_tokens
+            self._eval_sum, self._eval_tokens = 0.0, 0
+        super().log(logs, start_time)
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Leave the card to the deploy stage: a checkpoint needs none."""
+
+
+def num_parameters(model: Any) -> tuple[int, int]:
+    """All parameters and the trainable ones."""
+    parameters: list[torch.nn.Parameter] = list(model.parameters())
+    return sum(p.numel() for p in parameters), sum(p.numel() for p in parameters if p.requires_grad)
