@@ -1,0 +1,144 @@
+"""The read side: what screens and the command line show, from Git objects, the DVC cache and clones of runs."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tui.core.experiments import Experiment
+from tui.core.ports import FileChange, QueryResult
+from tui.core.runs import Run
+from tui.core.series import Series
+from tui.store.commits import CommitReader
+from tui.store.documents import Documents
+from tui.store.dvc_cache import DvcCache
+from tui.store.history import History, Snapshot
+from tui.store.layout import Layouts
+from tui.store.live import LiveRuns
+from tui.store.names import Names
+from tui.store.project import find_project, open_project
+from tui.store.series_reader import SeriesReader
+from tui.store.values import ValueReader
+from tui.store.workspace import Workspace
+
+__all__ = ["NUM_COMMITS", "GitStore", "find_project"]
+
+NUM_COMMITS = 20
+"""How many commits of the current branch are shown, next to those that branches, tags and experiments point at."""
+
+
+class GitStore:
+    """Reads one project; safe to use from several threads. It never writes, locks or goes to the network."""
+
+    def __init__(self, root: Path, num_commits: int = NUM_COMMITS) -> None:
+        self._project = open_project(root)
+        self._lock = threading.RLock()
+        documents = Documents()
+        layouts = Layouts(documents)
+        cache = DvcCache(self._project.root, documents)
+        values = ValueReader(documents, layouts, cache)
+        self._commits = CommitReader(self._project, values)
+        self._workspace = Workspace(self._project, values)
+        self._history = History(self._project, self._commits, num_commits)
+        self._live = LiveRuns(self._project, values, self._commits)
+        self._names = Names(self._project, self._history, self._commits)
+        self._series = SeriesReader(self._project, layouts, cache, self._commits, self._workspace)
+        self._cache, self._layouts = cache, layouts
+        self._directories: dict[str, Path] = {}
+
+    @property
+    def root(self) -> Path:
+        """Root of the DVC project."""
+        return self._project.root
+
+    def experiments(self, runs: Sequence[Run] = ()) -> list[Experiment]:
+        """Workspace, commits and experiments, newest commit first, each commit followed by its experiments."""
+        with self._lock:
+            snapshot = self._history.read()
+            live = self._live_rows(runs, snapshot)
+            committed = {run.id: run for run in runs if run.id not in {row.run_id for row in live}}
+            return [self._workspace.experiment(snapshot.refs.head), *self._rows(snapshot, live, committed)]
+
+    def _live_rows(self, runs: Sequence[Run], snapshot: Snapshot) -> list[Experiment]:
+        by_run, known = snapshot.by_run(), {ref.rev for ref in snapshot.refs.experiments}
+        rows = []
+        for run in runs:
+            self._directories[run.id] = run.directory
+            if run.is_active or not (run.id in by_run or run.rev in known):
+                rows.append(self._live.experiment(run))
+        return rows
+
+    def _rows(self, snapshot: Snapshot, live: list[Experiment], committed: dict[str, Run]) -> Iterator[Experiment]:
+        hidden = {row.run_id for row in live}
+        for commit in self._with_baselines(snapshot, live):
+            yield commit
+            yield from (row for row in live if row.baseline == commit.rev)
+            for row in snapshot.experiments.get(commit.rev, ()):
+                if row.run_id is None or row.run_id not in hidden:
+                    yield _with_run(row, committed.get(row.run_id or ""))
+
+    def _with_baselines(self, snapshot: Snapshot, live: list[Experiment]) -> list[Experiment]:
+        shown = {commit.rev for commit in snapshot.commits}
+        extra = dict.fromkeys(row.baseline for row in live if row.baseline and row.baseline not in shown)
+        return [*snapshot.commits, *(self._commits.experiment(rev, "commit") for rev in extra)]
+
+    def resolve(self, text: str, runs: Sequence[Run] = ()) -> Experiment:
+        """What a name, branch, tag, `workspace`, `HEAD` or SHA prefix means; UsageError when none or several."""
+        with self._lock:
+            if text == "workspace":
+                return self._workspace.experiment(self._history.refs().head)
+            live = self._live_rows(runs, self._history.read()) if runs else []
+            return self._names.resolve(text, live)
+
+    def series(self, experiment: Experiment, directory: Path | None = None) -> list[Series]:
+        """All series of an experiment; a live one is read from the directory that it runs in."""
+        with self._lock:
+            return self._series.read(experiment, directory)
+
+    def predictions(self, experiment: Experiment) -> Any:
+        """Per-example results as a polars frame; an empty one when there are none locally."""
+        from tui.store.predictions import read_predictions
+
+        place = self.predictions_file(experiment)
+        return read_predictions(place, experiment.label)
+
+    def predictions_file(self, experiment: Experiment) -> Path | None:
+        """File with the per-example results; None when there is none locally."""
+        from tui.store.predictions import find_predictions
+
+        with self._lock:
+            folder = self._folder(experiment)
+            if folder is not None:
+                return find_predictions(folder)
+            files = self._commits.files(experiment.rev)
+            return find_predictions(None, self._cache, self._cache.outs(files, self._layouts.of(files)))
+
+    def _folder(self, experiment: Experiment) -> Path | None:
+        if experiment.kind == "workspace":
+            return self.root
+        live = experiment.run_id is not None and self._history.read().by_run().get(experiment.run_id) is None
+        folder = self._directories.get(experiment.run_id or "") if live else None
+        return folder / self._project.prefix if folder is not None else None
+
+    def changed_files(self, old: Experiment, new: Experiment) -> list[FileChange]:
+        """Tracked files that differ."""
+        from tui.store.changes import changed_files
+
+        with self._lock:
+            return changed_files(self._project, old.rev, new.rev)
+
+    def query(self, sql: str, runs: Sequence[Run] = (), limit: int = 10_000, timeout_s: float = 30.0) -> QueryResult:
+        """Rows of a read-only query over the tables of docs/sql.md."""
+        from tui.store.query import run_query
+        from tui.store.tables import Tables
+
+        rows = self.experiments(runs)
+        return run_query(sql, Tables(self, rows, tuple(runs)), limit, timeout_s)
+
+
+def _with_run(row: Experiment, run: Run | None) -> Experiment:
+    """The row of a finished run, with the reason of its failure as the runner saw it."""
+    if run is None or run.error is None or row.error is not None:
+        return row
+    return replace(row, error=run.error)

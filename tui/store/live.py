@@ -1,0 +1,61 @@
+"""Runs that have no commit yet, or will get a new one, as rows: read from the clone that they run in."""
+
+from collections.abc import Sequence
+
+import pygit2
+
+from tui.core.experiments import Experiment
+from tui.core.runs import Run, StageProgress
+from tui.store.commits import CommitReader
+from tui.store.files import Files, FolderFiles
+from tui.store.project import Project
+from tui.store.values import ValueReader, Values
+
+_FINISHED = {"done", "cached"}
+
+
+class LiveRuns:
+    """Makes rows of runs."""
+
+    def __init__(self, project: Project, values: ValueReader, commits: CommitReader) -> None:
+        self._project, self._values, self._commits = project, values, commits
+
+    def experiment(self, run: Run) -> Experiment:
+        """The row of a run; its params are known from the start, a metric counts once its stage has ended.
+
+        Before that, the clone still holds the baseline's.
+        """
+        values, subject = self._read(run)
+        current = current_stage(run)
+        return Experiment(
+            run.rev or run.snapshot, "experiment", run.name, run.baseline, (), run.started_at, subject, run.status,
+            values.params, values.metrics, tuple(values.missing), run.error or values.error, run.id,
+            current.stage if current else None, current.fraction if current else None,
+        )  # fmt: skip
+
+    def _read(self, run: Run) -> tuple[Values, str]:
+        finished = frozenset(item.stage for item in run.progress if item.status in _FINISHED)
+        stages = None if run.progress and len(finished) == len(run.progress) else finished
+        try:
+            snapshot = self._commits.files(run.snapshot)
+            pipelines: Sequence[str] = snapshot.pipelines()
+        except (KeyError, ValueError, pygit2.GitError):
+            snapshot, pipelines = None, ("dvc.yaml",)
+        folder = run.directory / self._project.prefix
+        files: Files | None = FolderFiles(folder, pipelines) if folder.is_dir() else snapshot
+        if files is None:
+            return Values(problems=["its clone and its snapshot are gone"]), ""
+        values = self._values.read(files, only=stages)
+        values.missing = [] if run.is_active else values.missing
+        return values, ""
+
+
+def current_stage(run: Run) -> StageProgress | None:
+    """The stage that runs, or where the run ended; the next one while none runs yet."""
+    for wanted in ("running", "failed", "cancelled"):
+        for item in run.progress:
+            if item.status == wanted:
+                return item
+    if not run.is_active:
+        return None
+    return next((item for item in run.progress if item.status == "waiting"), None)

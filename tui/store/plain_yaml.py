@@ -1,0 +1,90 @@
+"""Fast path for what params files consist of: block mappings and lists of plain scalars; the rest is not for it."""
+
+import re
+from typing import Any, TypeVar
+
+from pipeline.contract.yaml12 import load_yaml
+
+_PLAIN = r"-?[A-Za-z0-9_./][A-Za-z0-9_./+-]*"
+_END = r" *(?: #[ -~\t]*)?"
+_ENTRY = re.compile(rf"( *)([A-Za-z_][A-Za-z0-9_-]*):(?: +({_PLAIN}))?{_END}")
+_ITEM = re.compile(rf"( *)- +({_PLAIN}){_END}")
+_BLANK = re.compile(r" *(?:#[ -~\t]*)?")
+_MAX_SCALARS = 100_000
+_Container = TypeVar("_Container", dict[str, Any], list[Any])
+_scalars: dict[str, Any] = {}
+
+
+class _NotPlainError(Exception):
+    """The text has something that only the real parser understands."""
+
+
+def load_plain_yaml(data: bytes) -> dict[str, Any] | None:
+    """The document, or None if it is anything but nested mappings and lists of plain scalars."""
+    try:
+        builder = _Builder()
+        for line in data.decode("ascii").split("\n"):
+            builder.add(line)
+    except (UnicodeDecodeError, _NotPlainError):
+        return None
+    return builder.root or None
+
+
+class _Builder:
+    """Builds the document line by line."""
+
+    def __init__(self) -> None:
+        self.root: dict[str, Any] = {}
+        self._open: list[tuple[int, Any]] = [(0, self.root)]
+        self._pending: tuple[int, dict[str, Any], str] | None = None
+
+    def add(self, line: str) -> None:
+        """Take one line; _NotPlainError if it is not plain."""
+        if (entry := _ENTRY.fullmatch(line)) is not None:
+            self._add_entry(len(entry[1]), _scalar(entry[2]), entry[3])
+        elif (item := _ITEM.fullmatch(line)) is not None:
+            self._list(len(item[1])).append(_scalar(item[2]))
+        elif _BLANK.fullmatch(line) is None:
+            raise _NotPlainError
+
+    def _add_entry(self, indent: int, key: Any, token: str | None) -> None:
+        mapping = self._mapping(indent)
+        if not isinstance(key, str) or key in mapping:
+            raise _NotPlainError
+        mapping[key] = None if token is None else _scalar(token)
+        self._pending = (indent, mapping, key) if token is None else None
+
+    def _mapping(self, indent: int) -> dict[str, Any]:
+        if self._pending is not None and indent > self._pending[0]:
+            return self._begin(self._pending, indent, {})
+        while self._open and (self._open[-1][0] > indent or isinstance(self._open[-1][1], list)):
+            self._open.pop()
+        if not self._open or self._open[-1][0] != indent:
+            raise _NotPlainError
+        mapping: dict[str, Any] = self._open[-1][1]
+        return mapping
+
+    def _list(self, indent: int) -> list[Any]:
+        if self._pending is not None and indent >= self._pending[0]:
+            return self._begin(self._pending, indent, [])
+        if self._pending is not None or self._open[-1][0] != indent or not isinstance(self._open[-1][1], list):
+            raise _NotPlainError
+        found: list[Any] = self._open[-1][1]
+        return found
+
+    def _begin(self, pending: tuple[int, dict[str, Any], str], indent: int, container: _Container) -> _Container:
+        _, mapping, key = pending
+        mapping[key], self._pending = container, None
+        self._open.append((indent, container))
+        return container
+
+
+def _scalar(token: str) -> Any:
+    if token not in _scalars:
+        value = load_yaml(token)
+        if not (value is None or isinstance(value, str | int | float)):
+            raise _NotPlainError
+        if len(_scalars) >= _MAX_SCALARS:
+            _scalars.clear()
+        _scalars[token] = value
+    return _scalars[token]

@@ -1,0 +1,64 @@
+"""Follows a series file that is being written: reads what is new, awaits a torn line, starts over if replaced."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tui.core.series import Series
+from tui.store.points import Decoder
+
+_ANCHOR_BYTES = 256
+
+
+class Tail:
+    """One file that may grow."""
+
+    def __init__(self, path: Path, make_decoder: Callable[[], Decoder], stage: str, name: str | None = None) -> None:
+        self._path, self._make_decoder, self._stage, self._name = path, make_decoder, stage, name
+        self._restart(None)
+
+    def _restart(self, identity: tuple[int, int] | None) -> None:
+        self._identity = identity
+        self._offset, self._stamp = 0, (-1, -1)
+        self._anchor = b""
+        self._decoder = self._make_decoder()
+        self._series: list[Series] = []
+
+    def read(self) -> list[Series]:
+        """All series so far; the same objects as before if nothing has come."""
+        try:
+            status = self._path.stat()
+        except OSError:
+            self._restart(None)
+            return []
+        identity = (status.st_dev, status.st_ino)
+        if identity != self._identity or status.st_size < self._offset:
+            self._restart(identity)
+        stamp = (status.st_size, status.st_mtime_ns)
+        if stamp == self._stamp:
+            return self._series
+        self._stamp = stamp
+        data = self._new_data()
+        if data is None:
+            self._restart(identity)
+            data = self._new_data() or b""
+        self._take(data)
+        return self._series
+
+    def _new_data(self) -> bytes | None:
+        """Bytes after those that were read; None if those are no longer there, so that the file was written anew."""
+        start = self._offset - len(self._anchor)
+        try:
+            with self._path.open("rb") as file:
+                file.seek(start)
+                data = file.read()
+        except OSError:
+            return b""
+        return data[len(self._anchor) :] if data.startswith(self._anchor) else None
+
+    def _take(self, data: bytes) -> None:
+        complete = data[: data.rfind(b"\n") + 1]
+        if complete:
+            self._decoder.feed(complete)
+            self._offset += len(complete)
+            self._anchor = (self._anchor + complete)[-_ANCHOR_BYTES:]
+            self._series = self._decoder.series(self._stage, self._name)

@@ -1,0 +1,66 @@
+"""Git trees as dictionaries, read once each: two commits share every tree that did not change between them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pygit2
+
+_MAX_TREES = 50_000
+
+Entries = dict[str, tuple[Any, bool]]
+"""Name -> (object id, whether it is a tree)."""
+
+
+class TreeReader:
+    """Looks up paths in Git trees."""
+
+    def __init__(self, repository: Any) -> None:
+        self._repository = repository
+        self._entries: dict[Any, Entries] = {}
+        self._pipelines: dict[Any, tuple[str, ...]] = {}
+
+    def entries(self, tree_id: Any) -> Entries:
+        """What a tree holds; KeyError if it is not in the repository."""
+        known = self._entries.get(tree_id)
+        if known is None:
+            if len(self._entries) >= _MAX_TREES:
+                self._entries.clear()
+                self._pipelines.clear()
+            known = {entry.name: (entry.id, type(entry) is pygit2.Tree) for entry in self._repository[tree_id]}
+            self._entries[tree_id] = known
+        return known
+
+    def find(self, tree_id: Any, path: str) -> tuple[Any, bool] | None:
+        """Object id at a path below a tree, and whether it is a tree; None if there is nothing."""
+        found: tuple[Any, bool] = (tree_id, True)
+        for part in path.split("/"):
+            if not found[1]:
+                return None
+            step = self.entries(found[0]).get(part)
+            if step is None:
+                return None
+            found = step
+        return found
+
+    def pipelines(self, tree_id: Any) -> tuple[str, ...]:
+        """Paths of all dvc.yaml files below a tree."""
+        known = self._pipelines.get(tree_id)
+        if known is None:
+            known = tuple(self._find_pipelines(tree_id))
+            self._pipelines[tree_id] = known
+        return known
+
+    def _find_pipelines(self, tree_id: Any) -> Iterator[str]:
+        for name, (object_id, is_tree) in self.entries(tree_id).items():
+            if is_tree and name != ".dvc":
+                yield from (f"{name}/{path}" for path in self.pipelines(object_id))
+            elif name == "dvc.yaml":
+                yield name
+
+    def below(self, tree_id: Any) -> Iterator[str]:
+        """Paths of all files below a tree."""
+        for name, (object_id, is_tree) in self.entries(tree_id).items():
+            if is_tree:
+                yield from (f"{name}/{path}" for path in self.below(object_id))
+            else:
+                yield name
