@@ -60,16 +60,16 @@ class Base(Section):
 
 
 class Columns(Section):
-    """Which columns hold what when `prepare.format` is `columns`."""
+    """Which columns hold what."""
 
     prompt: str | None = None
-    """Column with the prompt."""
+    """Column with the prompt; for the formats `columns` and `auto`, together with completion."""
     completion: str | None = None
-    """Column with the completion."""
+    """Column with the completion; for the formats `columns` and `auto`, together with prompt."""
     system: str | None = None
-    """Column with a system message."""
+    """Column with a system message, in any format; null reads none besides those in a conversation."""
     category: str | None = None
-    """Column with the row's category; also read in every other format."""
+    """Column with the row's category, in any format; null reads a column named category if there is one."""
 
 
 class Hub(Section):
@@ -87,11 +87,11 @@ class Prepare(Section):
     """Which data is read, and how it is cleaned and split."""
 
     source: str = Field("starter", min_length=1)
-    """`starter` (generated), a file or folder of .jsonl, .csv or .parquet, or `hub:<data set id>`."""
+    """`starter` (generated), a file or folder of .jsonl, .json, .csv or .parquet, or `hub:<data set id>`."""
     format: Literal["auto", "messages", "prompt_completion", "alpaca", "sharegpt", "columns"] = "auto"
-    """How a row is laid out; `auto` looks at the column names."""
+    """How a row is laid out; `auto` looks at the column names, those in `columns` first."""
     columns: Columns = Columns()
-    """Column names for the `columns` format."""
+    """Names of the columns to read."""
     hub: Hub = Hub()
     """Details of a hub data set."""
     num_rows: int = Field(3_000, ge=30, le=1_000_000)

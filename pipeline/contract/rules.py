@@ -18,6 +18,11 @@ class Rule:
     """Reason, other key and way out."""
 
 
+def _needs(params: Params, other: str | None) -> bool:
+    """Whether a column must be named because the format or the other column asks for it."""
+    return params.prepare.format == "columns" or (params.prepare.format == "auto" and other is not None)
+
+
 RULES = (
     Rule(
         "base.revision",
@@ -41,13 +46,21 @@ RULES = (
     ),
     Rule(
         "prepare.columns.prompt",
-        lambda p: p.prepare.format == "columns" and p.prepare.columns.prompt is None,
-        "prepare.format is 'columns': name the column that holds the prompt",
+        lambda p: p.prepare.columns.prompt is None and _needs(p, p.prepare.columns.completion),
+        "name the column that holds the prompt: prepare.format or prepare.columns.completion asks for it",
     ),
     Rule(
         "prepare.columns.completion",
-        lambda p: p.prepare.format == "columns" and p.prepare.columns.completion is None,
-        "prepare.format is 'columns': name the column that holds the completion",
+        lambda p: p.prepare.columns.completion is None and _needs(p, p.prepare.columns.prompt),
+        "name the column that holds the completion: prepare.format or prepare.columns.prompt asks for it",
+    ),
+    Rule(
+        "prepare.columns",
+        lambda p: (
+            p.prepare.format not in ("auto", "columns")
+            and (p.prepare.columns.prompt is not None or p.prepare.columns.completion is not None)
+        ),
+        "prompt and completion are read only when prepare.format is 'columns' or 'auto'; set them to null",
     ),
     Rule(
         "train.packing",

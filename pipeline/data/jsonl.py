@@ -52,7 +52,7 @@ def _parse(line: bytes) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        where = "the last line is cut off: " if not line.endswith(b"\n") else ""
+        where = "the last line may be cut off: " if not line.endswith(b"\n") else ""
         raise RowProblem("not_json", f"{where}{error.msg} at column {error.colno}") from error
 
 

@@ -13,14 +13,14 @@ from pipeline.data.splitting import SPLITS, prompt_key, row_id, split_of
 COLUMNS = ("id", "category", "prompt", "completion", "num_tokens")
 _SCHEMA = pl.Schema(
     {
-        "file": pl.String,
-        "line": pl.Int64,
-        "id": pl.String,
-        "split": pl.String,
-        "prompt_key": pl.String,
-        "category": pl.String,
-        "prompt": pl.List(pl.Struct({"role": pl.String, "content": pl.String})),
-        "completion": pl.String,
+        "file": pl.String(),
+        "line": pl.Int64(),
+        "id": pl.String(),
+        "split": pl.String(),
+        "prompt_key": pl.String(),
+        "category": pl.String(),
+        "prompt": pl.List(pl.Struct({"role": pl.String(), "content": pl.String()})),
+        "completion": pl.String(),
     }
 )
 
@@ -79,7 +79,9 @@ def _require_rows_in_each(table: pl.DataFrame, prepare: Prepare) -> None:
     advice = "\n".join(_advice(split, prepare) for split in SPLITS if not sizes.get(split))
     if advice:
         counts = ", ".join(f"{split} {sizes.get(split, 0)}" for split in SPLITS)
-        raise StageError(f"{prompts.height} different prompts are too few for three splits ({counts}).\n{advice}")
+        raise StageError(
+            f"{prompts.height} distinct prompts do not fill every split ({counts}):\n{advice}"
+        )
 
 
 def _advice(split: str, prepare: Prepare) -> str:

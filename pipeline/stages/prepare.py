@@ -60,7 +60,8 @@ def run(params: Params) -> None:
 def _clean(source: Source, prepare: Prepare, dropped: DroppedRows) -> tuple[Format, list[Row]]:
     for bad in source.bad:
         dropped.add(bad)
-    dropped.check_bad(source.num_rows, prepare.max_bad_fraction)
+    if not source.rows:
+        raise StageError("\n".join([f"{prepare.source}: no row can be decoded", *dropped.bad_lines()]))
     layout = choose_format(source.rows, prepare)
     rows = []
     for raw in source.rows:

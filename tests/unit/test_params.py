@@ -66,6 +66,7 @@ BROKEN: dict[str, dict[str, Any]] = {
     "prepare.test_fraction": {"prepare": {"validation_fraction": 0.5, "test_fraction": 0.5}},
     "prepare.columns.prompt": {"prepare": {"format": "columns", "columns": {"completion": "answer"}}},
     "prepare.columns.completion": {"prepare": {"format": "columns", "columns": {"prompt": "question"}}},
+    "prepare.columns": {"prepare": {"format": "alpaca", "columns": {"prompt": "question", "completion": "answer"}}},
     "train.packing": {"train": {"peft": "prompt_tuning", "packing": True}},
     "train.prompt_tuning.init_text": {"train": {"peft": "prompt_tuning", "prompt_tuning": {"init": "text"}}},
     "train.lora.target_modules": {"train": {"lora": {"target_modules": ["q_proj", "lm_head"]}}},
