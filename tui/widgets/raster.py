@@ -120,7 +120,9 @@ def _joined(column: Ints, low: Floats, high: Floats, first: Floats, last: Floats
     if num_columns > 1:
         knots = np.repeat(column, 2) + np.tile([-0.25, 0.25], len(column))
         borders = np.arange(start, start + num_columns - 1) + 0.5
-        edges = np.interp(borders, knots, np.stack([first, last], axis=1).ravel())
+        with np.errstate(over="ignore"):
+            edges = np.interp(borders, knots, np.stack([first, last], axis=1).ravel())
+        np.clip(edges, low.min(), high.max(), out=edges)  # the slope of the largest floats overflows
         if gaps is not None:
             edges[gaps[np.searchsorted(column, borders) - 1]] = np.nan
         for side in (slice(1, None), slice(None, -1)):
@@ -187,4 +189,4 @@ def sparkline(values: ArrayLike, width: int) -> str:
 
 def _mean(part: Floats) -> float:
     finite = part[np.isfinite(part)]
-    return float(np.mean(finite)) if len(finite) else float("nan")
+    return float((finite / len(finite)).sum()) if len(finite) else float("nan")

@@ -105,11 +105,12 @@ class TableView(ScrollView):
         return self._window.rows
 
     def set_columns(self, columns: Sequence[Column], frozen: int = 1) -> None:
-        """Show other columns; the first `frozen` ones stay in view."""
-        self._window.set_columns(columns, frozen)
-        self._strips.clear()
-        self.refresh()
-        self._update()
+        """Show other columns; the first `frozen` ones stay in view. Rows may be set right after, not before."""
+        if tuple(columns) != self.columns or frozen != self._window.num_frozen:
+            self._window.set_columns(columns, frozen)
+            self._strips.clear()
+            self.refresh()
+            self.call_later(self._update)
 
     def set_marks(self, marks: Mapping[str, str]) -> None:
         """Glyphs (one cell each) that are shown before the rows with these keys."""

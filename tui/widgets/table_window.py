@@ -25,25 +25,28 @@ class Window:
     def __init__(self, columns: Sequence[Column], num_frozen: int) -> None:
         self.rows: RowSource = ListRows()
         self.sort: Mapping[str, str] = {}
+        self.columns: tuple[Column, ...] = ()
+        self.first = 0
+        self._natural: dict[str, int] = {}
         self.set_columns(columns, num_frozen)
 
     def set_columns(self, columns: Sequence[Column], num_frozen: int) -> None:
-        """Other columns; everything is read and measured again."""
+        """Other columns; those that stay keep their width, and their place at the left if they have it."""
+        first_key = self.columns[self.first].key if self.first < len(self.columns) else None
+        kept = {column.key for column in columns if column in self.columns}
         self.columns = tuple(columns)
         self.num_frozen = min(num_frozen, len(self.columns))
-        self.first = self.num_frozen
+        keys = [column.key for column in self.columns]
+        self.first = max(self.num_frozen, keys.index(first_key) if first_key in keys else 0)
         self.layout = Layout()
-        self._natural: dict[str, int] = {}
+        self._natural = {key: width for key, width in self._natural.items() if key in kept}
         self._contents: dict[int, Content] = {}
         self._is_stale = self._is_sampled = False
-        self._sample()
 
     def set_rows(self, rows: RowSource) -> None:
         """Other rows, or the same ones with other contents."""
         self.rows = rows
         self._is_stale = True
-        if not self._is_sampled:
-            self._sample()
 
     def _sample(self) -> None:
         """Measure a few rows, so that widths do not depend on where the table is scrolled to."""
@@ -84,6 +87,8 @@ class Window:
     def update(self, visible: range, width: int) -> list[int] | None:
         """Lay out again; the visible rows whose contents differ from before, or None if all lines may."""
         old_layout, old = self.layout, self._contents
+        if not self._is_sampled:
+            self._sample()
         if self._is_stale or len(old) > MAX_KEPT_ROWS:
             self._contents, self._is_stale = {}, False
         for _ in range(_MAX_ROUNDS):

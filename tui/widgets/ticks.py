@@ -13,19 +13,19 @@ def nice_step(extent: float, num_ticks: int) -> float:
     """The round step (1, 2 or 5 times a power of ten) that gives about `num_ticks` ticks."""
     raw = max(extent / max(num_ticks, 1), _SMALLEST_STEP)
     power = 10.0 ** math.floor(math.log10(raw))
-    for factor in (1, 2, 5):
-        if raw <= factor * power * (1 + 1e-9):
+    for factor, limit in ((1, 1.4), (2, 3), (5, 7)):
+        if raw < limit * power:
             return factor * power
     return 10 * power
 
 
 def linear_ticks(low: float, high: float, num_ticks: int) -> list[float]:
-    """At most about `num_ticks` round numbers within [low, high]."""
+    """About `num_ticks` round numbers within [low, high]."""
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
         return [low] if math.isfinite(low) else []
     step = nice_step(min(high - low, sys.float_info.max), num_ticks)
     first = math.ceil(low / step - 1e-9)
-    ticks = [(first + i) * step for i in range(num_ticks + 2)]
+    ticks = [(first + i) * step for i in range(2 * num_ticks + 2)]
     return [tick for tick in ticks if tick <= high + step * 1e-9 and math.isfinite(tick)]
 
 
@@ -33,7 +33,8 @@ def log_ticks(low: float, high: float, num_ticks: int) -> list[float]:
     """Exponents of ten at which a logarithmic axis is labelled: whole decades if there are enough of them."""
     decades = [float(e) for e in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)]
     if len(decades) >= 2:
-        return decades[:: max(1, math.ceil(len(decades) / max(num_ticks, 1)))]
+        stride = max(1.0, nice_step(high - low, num_ticks))
+        return [decade for decade in decades if decade % stride == 0]
     if abs(low) > 290 or abs(high) > 290:
         return decades
     values = linear_ticks(10.0**low, 10.0**high, num_ticks)
@@ -74,9 +75,8 @@ def short_number(value: float) -> str:
         return "NaN" if math.isnan(value) else f"{'-' if value < 0 else ''}∞"
     if value == int(value) and abs(value) < 1e6:
         return str(int(value))
-    if value and not 1e-3 <= abs(value) < 1e6:
-        return scientific(value, abs(value) / 1000)
-    return f"{value:.4g}"
+    mantissa, _, exponent = f"{value:.4g}".partition("e")
+    return f"{mantissa}e{int(exponent)}" if exponent else mantissa
 
 
 def step_number(value: float) -> str:
