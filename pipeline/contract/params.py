@@ -197,6 +197,8 @@ class Deploy(Section):
     """Test prompts whose answers must be the same before and after the export."""
     dtype: Literal["keep", "float32", "bfloat16"] = "keep"
     """Type of the exported weights; `keep` is the type they were trained in."""
+    max_changed_fraction: float = Field(0.0, ge=0, le=1)
+    """Share of the probes that may be answered differently; above 0 only for bfloat16, where rounding flips near ties."""
 
 
 class Params(Section):

@@ -1,0 +1,165 @@
+"""deploy: exports the model, and ships it only when a fresh process answers as the evaluated model did."""
+
+import gc
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipeline.contract import paths
+from pipeline.contract.files import write_text
+from pipeline.contract.main import run_stage
+from pipeline.contract.manifest import Adapter, Manifest, read_manifest
+from pipeline.contract.params import Deploy, Params
+from pipeline.contract.problems import StageError
+from pipeline.contract.recorder import StageRecorder
+from pipeline.evals.card import CardFacts, base_name, known_versions, model_card
+from pipeline.evals.checksums import write_checksums
+from pipeline.evals.encoding import stop_token_ids
+from pipeline.evals.examples import read_examples
+from pipeline.evals.load_back import ask_export
+from pipeline.evals.parity import Comparison, ProbeAnswer, Prompt, answer_probes, compare
+from pipeline.evals.probe import ADAPTER, MODEL
+from pipeline.evals.sizes import weight_bytes
+from pipeline.models.devices import device_name, peak_device_memory, pick_device
+from pipeline.models.export import copy_adapter, merge_adapter, save_model
+from pipeline.models.loading import load_model
+from pipeline.models.materialise import empty_directory
+from pipeline.models.quiet import quiet_libraries
+from pipeline.models.seeding import make_deterministic
+from pipeline.models.weights import count_parameters, hash_weights, weight_files
+
+DIRECTORY = paths.model_dir("deploy")
+_DTYPES = {"keep": None, "float32": torch.float32, "bfloat16": torch.bfloat16}
+_LIBRARIES = ("finetui", "torch", "transformers", "peft", "trl", "tokenizers", "safetensors")
+
+
+def run(params: Params) -> None:
+    """Write data/models/deploy; model.json and the checksums appear last, after the proof."""
+    with StageRecorder("deploy") as recorder:
+        quiet_libraries()
+        make_deterministic(seed=0)
+        trained = read_manifest(paths.model_dir("train"))
+        metrics_dir = paths.metrics_dir("evaluate")
+        metrics, categories = (_read_json(metrics_dir / name) for name in (paths.METRICS_NAME, "categories.json"))
+        report = _read_json(paths.DATA_REPORT)
+        examples = read_examples(paths.split_file("test"), params.deploy.num_probe_prompts)
+        prompts = [list(example.prompt) for example in examples]
+        device = pick_device()
+        recorder.plan(2 * len(prompts), device_name(device))
+        on_answer = _progress(recorder)
+
+        empty_directory(DIRECTORY)
+        expected, exported = _export(trained, params, prompts, device, on_answer)
+        found = ask_export(
+            DIRECTORY, prompts, params.evaluate.max_new_tokens, device, params.base.trust_remote_code, on_answer
+        )
+        comparison = compare(expected, found)
+        _require_equal(comparison, params.deploy)
+
+        facts = CardFacts(
+            manifest=exported,
+            base_name=base_name(exported),
+            train=params.train,
+            trust_remote_code=params.base.trust_remote_code,
+            metrics=metrics,
+            categories=categories,
+            report=report,
+            comparison=comparison,
+            versions=known_versions(_LIBRARIES),
+            has_adapter=bool(exported.adapters),
+        )
+        write_text(DIRECTORY / "README.md", model_card(facts))
+        exported.write(DIRECTORY)
+        write_checksums(DIRECTORY)
+        recorder.finish(_metrics(comparison), {"peak_memory_bytes": peak_device_memory(device)})
+
+
+def _export(
+    trained: Manifest, params: Params, prompts: list[Prompt], device: torch.device, on_answer: Callable[[], None]
+) -> tuple[list[ProbeAnswer], Manifest]:
+    """Ask the model as it was evaluated, then write it; it leaves memory before the export is loaded."""
+    loaded = load_model(trained, params.base, device)
+    expected = answer_probes(loaded, prompts, params.evaluate.max_new_tokens, on_answer)
+    stop_ids = stop_token_ids(loaded)
+    save_model(merge_adapter(loaded.model, _DTYPES[params.deploy.dtype]), loaded, stop_ids, DIRECTORY / MODEL)
+    adapters = tuple(_ship_adapter(adapter, trained) for adapter in trained.adapters[-1:] if not _is_merged(adapter))
+    del loaded
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    return expected, _manifest(trained, adapters, params.base.trust_remote_code)
+
+
+def _is_merged(adapter: Adapter) -> bool:
+    return adapter.method == "lora"
+
+
+def _ship_adapter(adapter: Adapter, trained: Manifest) -> Adapter:
+    name = trained.base_source if trained.base_revision else MODEL
+    copy_adapter(Path(adapter.path), DIRECTORY / ADAPTER, name, trained.base_revision)
+    return replace(adapter, path=(DIRECTORY / ADAPTER).as_posix())
+
+
+def _manifest(trained: Manifest, adapters: tuple[Adapter, ...], trust_remote_code: bool) -> Manifest:
+    folder = DIRECTORY / MODEL
+    num_adapter = sum(adapter.num_parameters for adapter in adapters)
+    return replace(
+        trained,
+        stage="deploy",
+        weights=folder.as_posix(),
+        tokenizer=folder.as_posix(),
+        adapters=adapters,
+        num_parameters=count_parameters(folder, trust_remote_code) + num_adapter,
+        weights_sha256=hash_weights(weight_files(folder)),
+    )
+
+
+def _require_equal(comparison: Comparison, params: Deploy) -> None:
+    num_changed = comparison.num_probes - comparison.num_equal
+    if num_changed <= params.max_changed_fraction * comparison.num_probes:
+        return
+    raise StageError(
+        f"{DIRECTORY}: the export answers {num_changed} of {comparison.num_probes} probes differently "
+        f"({comparison.first_difference}; largest logit difference {comparison.max_logit_difference:.3g}), so it is "
+        "not shipped; set deploy.dtype to float32, or allow it with deploy.max_changed_fraction"
+    )
+
+
+def _metrics(comparison: Comparison) -> dict[str, float]:
+    return {
+        "deploy/num_probes": comparison.num_probes,
+        "deploy/num_equal": comparison.num_equal,
+        "deploy/max_logit_difference": comparison.max_logit_difference,
+        "deploy/model_bytes": weight_bytes(DIRECTORY / MODEL) + weight_bytes(DIRECTORY / ADAPTER),
+    }
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise StageError(f"{path}: no such file; the stage before writes it: dvc repro") from error
+    except ValueError as error:
+        raise StageError(f"{path}: is not JSON ({error}); remove it and run dvc repro") from error
+    if not isinstance(value, dict):
+        raise StageError(f"{path}: must hold a JSON object; remove it and run dvc repro")
+    return value
+
+
+def _progress(recorder: StageRecorder) -> Callable[[], None]:
+    num_answers = 0
+
+    def answered() -> None:
+        nonlocal num_answers
+        num_answers += 1
+        recorder.log(num_answers)
+
+    return answered
+
+
+if __name__ == "__main__":
+    run_stage("deploy", run)
