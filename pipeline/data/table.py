@@ -79,9 +79,7 @@ def _require_rows_in_each(table: pl.DataFrame, prepare: Prepare) -> None:
     advice = "\n".join(_advice(split, prepare) for split in SPLITS if not sizes.get(split))
     if advice:
         counts = ", ".join(f"{split} {sizes.get(split, 0)}" for split in SPLITS)
-        raise StageError(
-            f"{prompts.height} distinct prompts do not fill every split ({counts}):\n{advice}"
-        )
+        raise StageError(f"{prompts.height} distinct prompts do not fill every split ({counts}):\n{advice}")
 
 
 def _advice(split: str, prepare: Prepare) -> str:
