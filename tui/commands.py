@@ -1,0 +1,148 @@
+"""Every action, declared once: key, footer, help, palette, and whether it changes anything."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from textual.binding import Binding, BindingType
+
+Scope = Literal["app", "experiments", "run", "compare", "launch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One thing that a user can do on a screen."""
+
+    action: str
+    """Textual action, as `compare` for `action_compare`."""
+    keys: str
+    """Keys that start it, separated by commas; empty if only the palette has it."""
+    label: str
+    """Two or three words for the footer and the palette."""
+    help: str
+    """One line for the help screen and the palette."""
+    footer: bool = False
+    """Whether the footer shows it."""
+    writes: bool = False
+    """Whether it starts, stops or removes something: off with --read-only."""
+
+    @property
+    def shown_key(self) -> str:
+        """The first key as a person reads it."""
+        return shown_key(self.keys.split(",")[0])
+
+    def binding(self) -> Binding:
+        """What Textual dispatches from."""
+        return Binding(self.keys, self.action, self.label, show=self.footer)
+
+
+_NAMES = {
+    "question_mark": "?",
+    "slash": "/",
+    "colon": ":",
+    "at": "@",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "escape": "esc",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+    "plus": "+",
+    "minus": "-",
+    "equals_sign": "=",
+    "comma": ",",
+    "full_stop": ".",
+}
+
+
+def shown_key(key: str) -> str:
+    """A key as a person reads it.
+
+    >>> shown_key("ctrl+s"), shown_key("slash")
+    ('^s', '/')
+    """
+    if key.startswith("ctrl+"):
+        return "^" + shown_key(key.removeprefix("ctrl+"))
+    return _NAMES.get(key, key)
+
+
+COMMANDS: dict[Scope, tuple[Command, ...]] = {
+    "app": (
+        Command("help", "question_mark,f1", "Help", "Show every key of this screen", footer=True),
+        Command("command_palette", "colon,ctrl+p", "Commands", "Find a command by its name"),
+        Command("command_log", "at", "Command log", "Show every git and dvc command that was run"),
+        Command("quit", "q", "Quit", "Leave finetui; runs go on without it", footer=True),
+    ),
+    "experiments": (
+        Command("open", "enter", "Open", "Curves, log, params and metrics of the row", footer=True),
+        Command("mark", "space", "Mark", "Mark the row, or unmark it", footer=True),
+        Command("launch", "n", "New run", "Change params and launch a run", footer=True, writes=True),
+        Command("compare", "c", "Compare", "Compare the marked rows; a single one with the baseline", footer=True),
+        Command("filter", "slash", "Filter", "Show only rows that match, as you type", footer=True),
+        Command("sort_next", "s", "Sort", "Sort by the next column, best first; after the last one not at all", footer=True),
+        Command("sort_turn", "S", "Turn sort", "Turn the order of the sort around"),
+        Command("toggle_flat", "t", "Tree or list", "Keep experiments below their commit, or sort all rows together"),
+        Command("toggle_fold", "z", "Fold", "Hide or show the experiments of a commit"),
+        Command("unmark", "u", "Unmark all", "Remove all marks"),
+        Command("pin_baseline", "b", "Pin baseline", "Compare others against this row; again: against its commit"),
+        Command("next_metric", "m", "Main metric", "Make the next metric the main one"),
+        Command("stop", "x", "Stop run", "Stop the run of the row; asks first", writes=True),
+        Command("copy_rev", "y", "Copy SHA", "Copy the full SHA of the row"),
+        Command("copy_name", "Y", "Copy name", "Copy the name of the row"),
+        Command("reload", "r", "Reload", "Read the project again now"),
+        Command("back", "escape", "Back", "Clear the filter"),
+    ),
+    "run": (
+        Command("stop", "x", "Stop run", "Stop the run; asks first", footer=True, writes=True),
+        Command("next_stage", "n", "Next stage", "Charts of the next stage", footer=True),
+        Command("previous_stage", "p", "Previous stage", "Charts of the previous stage"),
+        Command("next_page", "m", "More charts", "The next charts of this stage", footer=True),
+        Command("toggle_log", "l", "Log scale", "Logarithmic or linear y axes"),
+        Command("cycle_panel", "v", "Log or params", "Show the log, params, metrics or answers below", footer=True),
+        Command("copy_rev", "y", "Copy SHA", "Copy the full SHA"),
+        Command("copy_name", "Y", "Copy name", "Copy the name of the experiment"),
+        Command("reload", "r", "Reload", "Read it again now"),
+        Command("back", "escape,backspace", "Back", "Back to the experiments", footer=True),
+    ),
+    "compare": (
+        Command("toggle_differences", "d", "Differences", "Only rows that differ, or all rows", footer=True),
+        Command("next_difference", "n", "Next difference", "Jump to the next row that differs", footer=True),
+        Command("previous_difference", "p,N", "Previous difference", "Jump to the previous row that differs"),
+        Command("make_baseline", "b", "Baseline", "Make the column at the cursor the baseline", footer=True),
+        Command("next_metric", "m,right_square_bracket", "Next curve", "Curves of the next metric", footer=True),
+        Command("previous_metric", "M,left_square_bracket", "Previous curve", "Curves of the previous metric"),
+        Command("switch_focus", "tab", "Table or chart", "Move between the table and the chart", footer=True),
+        Command("toggle_chart", "v", "Chart", "Show or hide the chart"),
+        Command("toggle_log", "l", "Log scale", "Logarithmic or linear y axis"),
+        Command("copy_cell", "y", "Copy value", "Copy the whole value of the row as a table of tabs"),
+        Command("reload", "r", "Reload", "Read the curves again now"),
+        Command("back", "escape,backspace", "Back", "Back to the experiments", footer=True),
+    ),
+    "launch": (
+        Command("launch", "ctrl+s", "Launch", "Start the run", footer=True, writes=True),
+        Command("edit", "enter,space", "Change", "Edit the value; turn a switch; open a choice", footer=True),
+        Command("next_choice", "right,l", "Next choice", "The next allowed value"),
+        Command("previous_choice", "left,h", "Previous choice", "The previous allowed value"),
+        Command("reset", "backspace,u", "Reset", "Back to the value of the workspace", footer=True),
+        Command("reset_all", "U", "Reset all", "Undo every change"),
+        Command("filter", "slash", "Find key", "Show only keys that contain a text", footer=True),
+        Command("next_changed", "c", "Next change", "Jump to the next changed value"),
+        Command("name", "e", "Name", "Name the experiment"),
+        Command("toggle_force", "f", "Force", "Run stages that are up to date as well"),
+        Command("switch_focus", "tab", "Form or plan", "Move between the form and the plan"),
+        Command("replan", "r", "Plan again", "Find out again what would run"),
+        Command("back", "escape", "Back", "Leave without launching", footer=True),
+    ),
+}
+
+
+def bindings(scope: Scope) -> list[BindingType]:
+    """Bindings of a screen, or of the app."""
+    return [command.binding() for command in COMMANDS[scope] if command.keys]
+
+
+def find(scope: Scope, action: str) -> Command | None:
+    """The command of an action on a screen; None if it has none."""
+    return next((command for command in COMMANDS[scope] if command.action == action), None)

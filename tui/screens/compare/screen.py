@@ -1,0 +1,3 @@
+from tui.screens.base import WorkerScreen
+class CompareScreen(WorkerScreen[None]):
+    scope = "compare"

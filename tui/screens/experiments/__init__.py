@@ -1,0 +1,1 @@
+"""The home screen: every experiment of the project."""

@@ -1,0 +1,337 @@
+"""The home screen: browse, mark, sort and filter everything that the history holds, and what is running."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.content import Content
+from textual.message import Message
+
+from tui.commands import Scope, bindings
+from tui.core.errors import UserError
+from tui.core.experiments import Experiment
+from tui.core.rows import row_key
+from tui.core.runs import Run
+from tui.messages import ActiveRuns
+from tui.screens.base import Bench, PollingScreen
+from tui.screens.compare.screen import CompareScreen
+from tui.screens.dialogs import Confirm
+from tui.screens.experiments.header import Counts, branch_of, count_runs, header, status
+from tui.screens.experiments.listing import Listing
+from tui.screens.launch.screen import LaunchScreen
+from tui.screens.run.screen import RunScreen
+from tui.widgets.filterbar import FilterBar
+from tui.widgets.keybar import KeyBar
+from tui.widgets.line import Line
+from tui.widgets.table import VirtualTable
+from tui.widgets.text import neutral
+
+
+class ExperimentsScreen(PollingScreen[None]):
+    """Commits and experiments in a tree."""
+
+    scope: ClassVar[Scope] = "experiments"
+    BINDINGS: ClassVar[list[BindingType]] = bindings("experiments")
+    DEFAULT_CSS = """
+    ExperimentsScreen { layout: vertical; }
+    ExperimentsScreen #header { background: $panel; }
+    ExperimentsScreen:ansi #header { background: ansi_default; text-style: bold; }
+    ExperimentsScreen VirtualTable { border: round $panel-lighten-2; }
+    ExperimentsScreen VirtualTable:focus { border: round $primary; }
+    ExperimentsScreen:ansi VirtualTable { border: round ansi_default; }
+    ExperimentsScreen #hint { height: 1; display: none; color: $text-accent; }
+    """
+
+    class Arrived(Message):
+        """Experiments and runs."""
+
+        def __init__(self, request: int, experiments: list[Experiment], runs: list[Run]) -> None:
+            super().__init__()
+            self.request, self.experiments, self.runs = request, experiments, runs
+
+    class Failed(Message):
+        """They could not be read."""
+
+        def __init__(self, request: int, error: UserError) -> None:
+            super().__init__()
+            self.request, self.error = request, error
+
+    class Stopped(Message):
+        """A run was asked to stop, or could not be."""
+
+        def __init__(self, name: str, error: UserError | None) -> None:
+            super().__init__()
+            self.name, self.error = name, error
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(bench)
+        self._listing = Listing([], bench.settings.state, bench.clock())
+        self._counts = Counts()
+        self._problem = ""
+        self._wanted: str | None = None
+
+    def compose(self) -> ComposeResult:
+        """From top to bottom: header, table, filter, status, keys."""
+        yield Line(id="header")
+        yield VirtualTable(id="table", placeholder="reading the project…")
+        yield Line("No experiments yet: press n to change params and launch the first run", id="hint")
+        yield FilterBar("filter", self.bench.settings.state.filter)
+        yield Line(id="status")
+        yield KeyBar("experiments")
+
+    def on_mount(self) -> None:
+        """Show the frame; the rows follow."""
+        self._table.focus()
+        self._show_frame()
+
+    @property
+    def _table(self) -> VirtualTable:
+        return self.query_one("#table", VirtualTable)
+
+    # Reading
+
+    @work(thread=True, exclusive=True, group="poll", exit_on_error=False)
+    def load(self, request: int) -> None:
+        """Read runs and experiments."""
+        bench = self.bench
+        try:
+            runs = bench.runner.runs()
+            experiments = bench.store.experiments(runs)
+        except UserError as error:
+            self.post_message(self.Failed(request, error))
+        else:
+            self.post_message(self.Arrived(request, experiments, runs))
+
+    @on(Arrived)
+    def _arrived(self, message: Arrived) -> None:
+        if not self.accepts(message.request):
+            return
+        self._problem = ""
+        counts = count_runs(message.experiments, message.runs)
+        if counts != self._counts:
+            self._counts = counts
+            self.post_message(ActiveRuns(counts.num_running, counts.num_queued))
+        self._list(message.experiments)
+        if self._wanted is not None and self._table.select(self._wanted):
+            self._wanted = None
+
+    @on(Failed)
+    def _failed(self, message: Failed) -> None:
+        if self.accepts(message.request):
+            self._problem = str(message.error)
+            self._table.placeholder = "the project cannot be read"
+            self._show_status()
+
+    # Showing
+
+    def _list(self, experiments: Sequence[Experiment] | None = None) -> None:
+        """Arrange and show the experiments, or those of before under a changed view."""
+        rows = self._listing.experiments if experiments is None else experiments
+        listing = Listing(rows, self.bench.settings.state, self.bench.clock())
+        if not listing.is_like(self._listing):
+            old, self._listing = self._listing, listing
+            table = self._table
+            if listing.columns != old.columns:
+                table.set_columns(listing.columns)
+            table.placeholder = listing.placeholder
+            table.set_rows(listing)
+            table.set_marks(listing.marks)
+            table.set_sort(*listing.sort_marks)
+        self._show_frame()
+
+    def _show_frame(self) -> None:
+        listing, bench = self._listing, self.bench
+        self.query_one("#header", Line).text = header(
+            bench.store.root.name,
+            branch_of(listing.experiments),
+            self._counts,
+            listing.main_metric or "",
+            read_only=bench.read_only,
+        )
+        self.query_one("#hint", Line).display = listing.is_without_experiments and not bench.read_only
+        self._table.border_title = Content(listing.title).markup
+        self.query_one(FilterBar).show_counts(listing.filter_problem or listing.counts)
+        self._show_status()
+
+    def _show_status(self) -> None:
+        line = self.query_one("#status", Line)
+        if self._problem:
+            line.text = Content.styled(f"✗ {neutral(self._problem)}", "$text-error")
+            return
+        row = self._current()
+        line.text = status(row) if row is not None else ""
+
+    @on(VirtualTable.Highlighted)
+    def _highlighted(self) -> None:
+        self._show_status()
+
+    def _current(self) -> Experiment | None:
+        key = self._table.cursor_key
+        return self._listing.find(key) if key is not None else None
+
+    def _change(self, **changes: Any) -> None:
+        """Change the view, remember it, show it."""
+        self.bench.settings.update(**changes)
+        self._list()
+
+    # Sort and filter
+
+    def action_sort_next(self) -> None:
+        """Sort by the next column, best first."""
+        self._change(sort=self._listing.next_sort(), is_turned=False)
+
+    def action_sort_turn(self) -> None:
+        """Turn the order around."""
+        self._change(is_turned=not self.bench.settings.state.is_turned)
+
+    @on(VirtualTable.HeaderPressed)
+    def _sort_by(self, message: VirtualTable.HeaderPressed) -> None:
+        state = self.bench.settings.state
+        if state.sort != message.key:
+            self._change(sort=message.key, is_turned=False)
+        elif not state.is_turned:
+            self._change(is_turned=True)
+        else:
+            self._change(sort=None, is_turned=False)
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self.query_one(FilterBar).open()
+
+    @on(FilterBar.Changed)
+    def _filter(self, message: FilterBar.Changed) -> None:
+        self._change(filter=message.text)
+
+    @on(FilterBar.Closed)
+    def _filter_closed(self) -> None:
+        self._table.focus()
+
+    def action_toggle_flat(self) -> None:
+        """Tree or list."""
+        self._change(is_flat=not self.bench.settings.state.is_flat)
+
+    def action_toggle_fold(self) -> None:
+        """Hide or show the experiments of the commit at the cursor."""
+        row = self._current()
+        if row is None:
+            return
+        key = row.baseline if row.kind == "experiment" and row.baseline else row.rev
+        folded = set(self.bench.settings.state.folded) ^ {key}
+        self._change(folded=tuple(sorted(folded)))
+        self._table.select(key)
+
+    # Marks, baseline, main metric
+
+    @on(VirtualTable.Marked)
+    def _mark(self, message: VirtualTable.Marked) -> None:
+        marks = self.bench.settings.state.marks
+        rest = tuple(key for key in marks if key != message.key)
+        self._change(marks=rest if rest != marks else (*marks, message.key))
+        self._table.action_move(1)
+
+    def action_unmark(self) -> None:
+        """Remove all marks."""
+        self._change(marks=())
+
+    def action_pin_baseline(self) -> None:
+        """Compare others against the row at the cursor; again: against their commits."""
+        key = self._table.cursor_key
+        self._change(baseline=None if key == self.bench.settings.state.baseline else key)
+
+    def action_next_metric(self) -> None:
+        """Judge by the next metric."""
+        self._change(main_metric=self._listing.next_metric())
+
+    # Other screens
+
+    @on(VirtualTable.Activated)
+    def action_open(self) -> None:
+        """Open the row at the cursor."""
+        row = self._current()
+        if row is not None:
+            self.app.push_screen(RunScreen(self.bench, row))
+
+    def action_compare(self) -> None:
+        """Compare what is marked; a single row with its baseline."""
+        chosen = self._listing.to_compare(self._current())
+        if len(chosen) < 2:
+            self.notify("Mark at least two rows with space, then press c")
+        else:
+            self.app.push_screen(CompareScreen(self.bench, chosen))
+
+    def action_launch(self) -> None:
+        """Open the form."""
+        self.app.push_screen(LaunchScreen(self.bench), self._launched)
+
+    def _launched(self, run: Run | None) -> None:
+        if run is not None:
+            self._wanted = wanted_key(run)
+            self.notify(f"Launched {neutral(run.name)}", markup=False)
+
+    # Stop
+
+    def is_available(self, action: str) -> bool:
+        """Only a run that goes on can be stopped."""
+        if action != "stop":
+            return True
+        row = self._current()
+        return row is not None and row.run_id is not None and row.status in {"running", "queued"}
+
+    def action_stop(self) -> None:
+        """Stop the run at the cursor after a question."""
+        row = self._current()
+        if row is not None and row.run_id is not None:
+            name, run_id = row.label, row.run_id
+            effect = f"{neutral(name)} ends as cancelled. Its metrics so far, its params and its log are kept."
+            self.app.push_screen(
+                Confirm("Stop this run?", effect, "Stop it"),
+                lambda answer: self._stop(name, run_id) if answer else None,
+            )
+
+    @work(thread=True, group="stop", exit_on_error=False)
+    def _stop(self, name: str, run_id: str) -> None:
+        try:
+            self.bench.runner.stop(run_id)
+        except UserError as error:
+            self.post_message(self.Stopped(name, error))
+        else:
+            self.post_message(self.Stopped(name, None))
+
+    @on(Stopped)
+    def _after_stop(self, message: Stopped) -> None:
+        if message.error is None:
+            self.notify(f"Asked {neutral(message.name)} to stop", markup=False)
+            self.action_reload()
+        else:
+            self.notify(neutral(str(message.error)), severity="error", markup=False)
+
+    # Small things
+
+    def action_mark(self) -> None:
+        """Mark the row at the cursor."""
+        self._table.action_mark()
+
+    def action_copy_rev(self) -> None:
+        """Copy the SHA of the row."""
+        row = self._current()
+        if row is not None:
+            self.app.copy_to_clipboard(row.rev)
+            self.notify(f"Copied {row.short_rev}")
+
+    def action_copy_name(self) -> None:
+        """Copy the name of the row."""
+        row = self._current()
+        if row is not None:
+            self.app.copy_to_clipboard(row.label)
+            self.notify(f"Copied {neutral(row.label)}", markup=False)
+
+    def action_back(self) -> None:
+        """Clear the filter; never quits."""
+        self.query_one(FilterBar).clear()
+
+
+def wanted_key(run: Run) -> str:
+    """The key of the row that a run will have."""
+    return row_key(Experiment(rev=run.snapshot, kind="experiment", name=run.name, baseline=run.baseline))

@@ -1,0 +1,1 @@
+"""A form over params.yaml that starts a run."""

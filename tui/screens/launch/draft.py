@@ -1,0 +1,72 @@
+"""What the user has changed in the form so far: pure values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tui.core.form import FormField, problems
+from tui.core.runs import RunRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Fields of the workspace, and changes."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """Params of the workspace."""
+    fields: Sequence[FormField] = ()
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """Dotted key -> value, only where it differs from the workspace."""
+    name: str = ""
+    force: bool = False
+
+    def field_of(self, key: str) -> FormField | None:
+        """The field with this key."""
+        return next((one for one in self.fields if one.key == key), None)
+
+    def value_of(self, one: FormField) -> Any:
+        """Its value with the changes."""
+        return self.changes.get(one.key, one.value)
+
+    def with_value(self, one: FormField, value: Any) -> "Draft":
+        """The draft with another value; the value of the workspace is no change."""
+        changes = {key: old for key, old in self.changes.items() if key != one.key}
+        if not _same(value, one.value):
+            changes[one.key] = value
+        return replace(self, changes=changes)
+
+    def problems(self) -> dict[str, str]:
+        """What is wrong, by key of the field; what belongs to no field is under its own key."""
+        keys = {one.key for one in self.fields}
+        return {_owner(key, keys): text for key, text in problems(self.values, self.changes).items()}
+
+    def request(self) -> RunRequest:
+        """What to launch."""
+        return RunRequest(dict(self.changes), self.name or None, force=self.force)
+
+    def matching(self, text: str) -> list[FormField]:
+        """Fields whose key or help contains every word."""
+        words = text.lower().split()
+        return [one for one in self.fields if all(word in f"{one.key} {one.help}".lower() for word in words)]
+
+
+def next_choice(one: FormField, value: Any, by: int) -> Any:
+    """The neighbour of a value among those that are allowed; the value itself when there are none to step through."""
+    if one.kind == "switch":
+        return not value
+    if one.kind == "choice":
+        place = one.choices.index(value) if value in one.choices else -1
+        return one.choices[(place + by) % len(one.choices)]
+    return value
+
+
+def _same(value: Any, other: Any) -> bool:
+    """Equal, and of the same kind: 1 is not true."""
+    return value == other and isinstance(value, bool) == isinstance(other, bool)
+
+
+def _owner(key: str, keys: set[str]) -> str:
+    """A problem inside a list belongs to the field of the list."""
+    while key and key not in keys and "." in key and key.rpartition(".")[2].isdigit():
+        key = key.rpartition(".")[0]
+    return key

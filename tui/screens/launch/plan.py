@@ -1,0 +1,50 @@
+"""The plan in words: which stages will run, why, how long it takes, what to know before."""
+
+from textual.content import Content
+
+from tui.core.runs import LaunchPlan, StagePlan
+from tui.widgets.text import fit, neutral
+from tui.widgets.times import duration
+
+_REASONS = {
+    "params": "params changed",
+    "code": "code changed",
+    "data": "data changed",
+    "upstream": "follows a stage that runs",
+    "new": "never ran",
+    "forced": "forced",
+    "unknown": "reason unknown",
+}
+
+
+def plan_text(plan: LaunchPlan) -> Content:
+    """Everything about a plan."""
+    width = max((len(stage.stage) for stage in plan.stages), default=0)
+    lines = [_stage(stage, min(width, 24)) for stage in plan.stages]
+    lines.append(Content.styled(summary(plan), "bold"))
+    lines += [Content.styled(f"✗ {neutral(problem)}", "$text-error") for problem in plan.problems]
+    lines += [Content.styled(f"! {neutral(warning)}", "$text-warning") for warning in plan.warnings]
+    return Content("\n").join(lines)
+
+
+def summary(plan: LaunchPlan) -> str:
+    """How many stages run, and for how long."""
+    running = [stage for stage in plan.stages if stage.will_run]
+    if not running:
+        return "Nothing would run: every stage is up to date (f forces)."
+    known = [stage.expected_s for stage in running if stage.expected_s is not None]
+    count = f"{len(running)} of {len(plan.stages)} stages run"
+    if not known:
+        return f"{count}; how long is not known yet"
+    about = f"about {duration(sum(known))}"
+    missing = len(running) - len(known)
+    return f"{count}, {about}" + (f" and {missing} that never ran" if missing else "")
+
+
+def _stage(stage: StagePlan, width: int) -> Content:
+    name = fit(neutral(stage.stage), width)
+    if not stage.will_run:
+        return Content.styled(f"= {name}  up to date", "$text-muted")
+    time = f"  ~{duration(stage.expected_s)}" if stage.expected_s is not None else ""
+    why = neutral(stage.detail) or _REASONS.get(stage.reason or "unknown", "")
+    return Content.assemble(("▶ ", "$text-accent"), (name, "bold"), f"  {why}", (time, "$text-muted"))

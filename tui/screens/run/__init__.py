@@ -1,0 +1,1 @@
+"""One experiment: stages, curves, log, params, metrics, answers."""

@@ -1,0 +1,47 @@
+"""Which series share a chart, and in which order charts come."""
+
+from collections.abc import Sequence
+
+from pipeline.contract.metrics import last_part
+from pipeline.contract.stages import STAGES
+from tui.core.series import Series
+from tui.widgets.chart import ChartSeries
+from tui.widgets.chartgrid import ChartSpec
+
+_FIRST = ("loss", "learning_rate", "token_accuracy", "grad_norm", "accuracy")
+_LAST = ("epoch", "num_tokens")
+
+
+def charts(series: Sequence[Series], stage: str | None) -> list[ChartSpec]:
+    """Charts of one stage: metrics that differ only in their split share one."""
+    groups: dict[str, list[Series]] = {}
+    for one in series:
+        if one.stage == stage and len(one.steps):
+            groups.setdefault(last_part(one.name), []).append(one)
+    return [_chart(part, groups[part]) for part in sorted(groups, key=_rank)]
+
+
+def stages_with_curves(series: Sequence[Series]) -> list[str]:
+    """Stages that have any points, in pipeline order; unknown ones as they come."""
+    known = [stage.name for stage in STAGES]
+    stages = dict.fromkeys(one.stage for one in series if len(one.steps))
+    return sorted(stages, key=lambda stage: known.index(stage) if stage in known else len(known))
+
+
+def default_stage(stages: Sequence[str], running: str | None) -> str | None:
+    """The stage whose charts are shown unless another was chosen."""
+    if running in stages:
+        return running
+    return "train" if "train" in stages else stages[-1] if stages else None
+
+
+def _rank(part: str) -> tuple[int, str]:
+    if part in _FIRST:
+        return _FIRST.index(part), part
+    return (len(_FIRST) + 1 if part in _LAST else len(_FIRST)), part
+
+
+def _chart(part: str, group: Sequence[Series]) -> ChartSpec:
+    group = sorted(group, key=lambda one: (not one.name.startswith("train"), one.name))
+    title = group[0].name if len(group) == 1 else part
+    return ChartSpec(title, tuple(ChartSeries(one.name, one.steps, one.values) for one in group))

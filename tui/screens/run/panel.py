@@ -1,0 +1,100 @@
+"""The lower half of the Run screen: log, params, metrics, answers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import ContentSwitcher
+
+from tui.core.experiments import Experiment, flat_values
+from tui.core.runs import Run
+from tui.widgets.logtail import LogTail
+from tui.widgets.table import Column, ListRows, VirtualTable
+
+Panel = Literal["log", "params", "metrics", "answers"]
+PANELS: tuple[Panel, ...] = ("log", "params", "metrics", "answers")
+
+_VALUE_COLUMNS = (Column("key", "key", max_width=60), Column("value", "value", max_width=60), Column("note", "", max_width=40))
+
+
+class Panels(Vertical):
+    """Four views of which one is seen; the title lists them."""
+
+    DEFAULT_CSS = """
+    Panels { border: round $panel-lighten-2; }
+    Panels:focus-within { border: round $primary; }
+    Panels:ansi { border: round ansi_default; }
+    Panels LogTail { background: transparent; }
+    """
+
+    def compose(self) -> ComposeResult:
+        """One widget for each view."""
+        with ContentSwitcher(initial="log"):
+            yield LogTail(id="log")
+            yield VirtualTable(_VALUE_COLUMNS, id="params", placeholder="no params")
+            yield VirtualTable(_VALUE_COLUMNS, id="metrics", placeholder="no metrics yet")
+            yield VirtualTable(id="answers", placeholder="no answers in the local cache")
+
+    def on_mount(self) -> None:
+        """Name the views."""
+        self.choose("log", focus=False)
+
+    @property
+    def current(self) -> str:
+        """The view that is seen."""
+        return self.query_one(ContentSwitcher).current or "log"
+
+    def choose(self, panel: Panel, *, focus: bool = True) -> None:
+        """See another view."""
+        self.query_one(ContentSwitcher).current = panel
+        titles = [Content.styled(name, "bold reverse" if name == panel else "$text-muted") for name in PANELS]
+        self.border_title = Content(" ").join(titles).markup
+        if focus:
+            self.query_one(f"#{panel}").focus()
+
+    def table(self, panel: Panel) -> VirtualTable:
+        """The table of a view."""
+        return self.query_one(f"#{panel}", VirtualTable)
+
+    @property
+    def log_tail(self) -> LogTail:
+        """The log."""
+        return self.query_one(LogTail)
+
+
+def param_rows(experiment: Experiment, run: Run | None) -> ListRows:
+    """Params; those that the launch changed come first."""
+    values = flat_values(experiment.params)
+    overrides: Mapping[str, Any] = run.overrides if run is not None else {}
+    changed = [(key, values.pop(key, value)) for key, value in overrides.items()]
+    rows = [_row(key, value, "changed at launch", "accent") for key, value in changed]
+    return ListRows([*rows, *(_row(key, value) for key, value in values.items())])
+
+
+def metric_rows(experiment: Experiment) -> ListRows:
+    """Final metrics."""
+    return ListRows([_row(key, value) for key, value in flat_values(experiment.metrics).items()])
+
+
+def answer_columns(names: Sequence[str]) -> list[Column]:
+    """Columns of the answers: what was asked and answered first, then the scores."""
+    first = [name for name in ("prompt", "reference", "prediction") if name in names]
+    others = [name for name in names if name not in first and name not in {"id", "example_id"}]
+    return [Column(name, name, max_width=60 if name in first else 16) for name in (*first, *others)]
+
+
+def answer_rows(answers: Sequence[Mapping[str, Any]]) -> ListRows:
+    """One row for each answer."""
+    return ListRows([(str(i), {name: _text(value) for name, value in row.items()}) for i, row in enumerate(answers)])
+
+
+def _row(key: str, value: Any, note: str = "", style: str = "") -> tuple[str, dict[str, str | tuple[str, str]]]:
+    return key, {"key": (key, style), "value": (_text(value), style), "note": (note, "muted")}
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

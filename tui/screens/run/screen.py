@@ -1,0 +1,273 @@
+"""One experiment: what it does now, or what it did."""
+
+from typing import Any, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.content import Content
+from textual.message import Message
+
+from tui.commands import Scope, bindings
+from tui.core.errors import UserError
+from tui.core.experiments import Experiment
+from tui.screens.base import Bench, PollingScreen
+from tui.screens.dialogs import Confirm, TextDialog
+from tui.screens.run.curves import charts, default_stage, stages_with_curves
+from tui.screens.run.panel import PANELS, Panels, answer_columns, answer_rows, metric_rows, param_rows
+from tui.screens.run.reading import Reading, read
+from tui.screens.run.title import title
+from tui.widgets.chartgrid import ChartGrid
+from tui.widgets.keybar import KeyBar
+from tui.widgets.line import Line
+from tui.widgets.stages import StageList
+from tui.widgets.table import VirtualTable
+from tui.widgets.text import neutral
+
+_NUM_ANSWERS = 200
+
+
+class RunScreen(PollingScreen[None]):
+    """Stages, curves and log of a run; of a finished experiment the same, and its answers."""
+
+    scope: ClassVar[Scope] = "run"
+    BINDINGS: ClassVar[list[BindingType]] = bindings("run")
+    DEFAULT_CSS = """
+    RunScreen { layout: vertical; }
+    RunScreen #title { background: $panel; }
+    RunScreen:ansi #title { background: ansi_default; text-style: bold; }
+    RunScreen ChartGrid { height: 3fr; min-height: 7; }
+    RunScreen Panels { height: 2fr; min-height: 5; }
+    RunScreen #problem { color: $text-error; display: none; }
+    """
+
+    class Read(Message):
+        """The state of the experiment is there."""
+
+        def __init__(self, request: int, reading: Reading) -> None:
+            super().__init__()
+            self.request, self.reading = request, reading
+
+    class ReadFailed(Message):
+        """It could not be read."""
+
+        def __init__(self, request: int, error: UserError) -> None:
+            super().__init__()
+            self.request, self.error = request, error
+
+    class Stopped(Message):
+        """The run was asked to stop, or could not be."""
+
+        def __init__(self, error: UserError | None) -> None:
+            super().__init__()
+            self.error = error
+
+    class Answers(Message):
+        """Answers of the model, or why there are none."""
+
+        def __init__(self, rows: list[dict[str, Any]], problem: str) -> None:
+            super().__init__()
+            self.rows, self.problem = rows, problem
+
+    def __init__(self, bench: Bench, experiment: Experiment) -> None:
+        super().__init__(bench)
+        self._experiment = experiment
+        self._reading: Reading | None = None
+        self._log_offset = 0
+        self._stage: str | None = None
+        self._has_asked_answers = False
+
+    def compose(self) -> ComposeResult:
+        """From top to bottom: title, stages, charts, panels."""
+        yield Line(title(self._experiment, None, self.bench.clock()), id="title")
+        yield StageList()
+        yield ChartGrid()
+        yield Line(id="problem")
+        yield Panels()
+        yield KeyBar("run")
+
+    # Reading
+
+    def _tick(self) -> None:
+        if self._reading is None or self._reading.is_live:
+            super()._tick()
+
+    @work(thread=True, exclusive=True, group="poll", exit_on_error=False)
+    def load(self, request: int) -> None:
+        """Read the experiment."""
+        bench = self.bench
+        try:
+            reading = read(bench.store, bench.runner, self._experiment, self._log_offset)
+        except UserError as error:
+            self.post_message(self.ReadFailed(request, error))
+        else:
+            self.post_message(self.Read(request, reading))
+
+    @on(Read)
+    def _show(self, message: Read) -> None:
+        if not self.accepts(message.request):
+            return
+        first = self._reading is None
+        reading = self._reading = message.reading
+        self._experiment = reading.experiment
+        self._log_offset = reading.log_offset
+        self._show_problem(reading.experiment.error or reading.problem)
+        self._show_stages()
+        self._show_panels(reading)
+        if first:
+            self._choose_first_panel(reading)
+            self.refresh_bindings()
+            self.query_one(KeyBar).refresh()
+
+    @on(ReadFailed)
+    def _show_failure(self, message: ReadFailed) -> None:
+        if self.accepts(message.request):
+            self._show_problem(str(message.error))
+
+    def _show_problem(self, text: str) -> None:
+        line = self.query_one("#problem", Line)
+        line.display = bool(text)
+        line.text = Content(neutral(text))
+
+    def _show_stages(self) -> None:
+        reading = self._reading
+        if reading is None:
+            return
+        progress = reading.run.progress if reading.run is not None else ()
+        running = next((stage.stage for stage in progress if stage.status == "running"), None)
+        stage = self._stage or default_stage(stages_with_curves(reading.series), running)
+        self.query_one(StageList).show(progress, stage)
+        grid = self.query_one(ChartGrid)
+        grid.show(charts(reading.series, stage))
+        heading = title(reading.experiment, reading.run, self.bench.clock())
+        note = "  ".join(part for part in (f"curves of {stage}" if stage else "", grid.page_text) if part)
+        self.query_one("#title", Line).text = Content.assemble(heading, "  ", (neutral(note), "$text-muted"))
+
+    def _show_panels(self, reading: Reading) -> None:
+        panels = self.query_one(Panels)
+        if reading.log:
+            panels.log_tail.append(reading.log)
+        panels.table("params").set_rows(param_rows(reading.experiment, reading.run))
+        panels.table("metrics").set_rows(metric_rows(reading.experiment))
+
+    def _choose_first_panel(self, reading: Reading) -> None:
+        panels = self.query_one(Panels)
+        has_log = reading.run is not None and (reading.is_live or reading.experiment.status != "done")
+        panels.choose("log" if has_log else "metrics")
+
+    # Answers
+
+    @work(thread=True, exclusive=True, group="answers", exit_on_error=False)
+    def _load_answers(self, experiment: Experiment) -> None:
+        try:
+            frame = self.bench.store.predictions(experiment)
+            rows, problem = frame.head(_NUM_ANSWERS).to_dicts(), ""
+        except UserError as error:
+            rows, problem = [], str(error)
+        self.post_message(self.Answers(rows, problem))
+
+    @on(Answers)
+    def _show_answers(self, message: Answers) -> None:
+        table = self.query_one(Panels).table("answers")
+        if message.rows:
+            table.set_columns(answer_columns(list(message.rows[0])))
+        table.set_rows(answer_rows(message.rows))
+        if message.problem:
+            self._show_problem(message.problem)
+
+    @on(VirtualTable.Activated)
+    def _read_row(self, message: VirtualTable.Activated) -> None:
+        table = message.table
+        row = next((i for i in range(table.rows.num_rows) if table.rows.key(i) == message.key), None)
+        if row is None:
+            return
+        cells = [(column.title or column.key, table.rows.cell(row, column.key)) for column in table.columns]
+        parts = [f"{name}\n{cell if isinstance(cell, str) else cell[0]}" for name, cell in cells]
+        self.app.push_screen(TextDialog("Row", neutral("\n\n".join(parts), multiline=True)))
+
+    # Actions
+
+    def is_available(self, action: str) -> bool:
+        """Only what is running can be stopped."""
+        return action != "stop" or (self._reading is not None and self._reading.is_live)
+
+    @on(StageList.Chosen)
+    def _choose_stage(self, message: StageList.Chosen) -> None:
+        self._stage = message.stage
+        self._show_stages()
+
+    def action_next_stage(self) -> None:
+        """Charts of the next stage that has any."""
+        self._step_stage(1)
+
+    def action_previous_stage(self) -> None:
+        """Charts of the previous stage that has any."""
+        self._step_stage(-1)
+
+    def _step_stage(self, by: int) -> None:
+        stages = stages_with_curves(self._reading.series) if self._reading is not None else []
+        if stages:
+            now = self._stage or default_stage(stages, None)
+            place = stages.index(now) if now in stages else 0
+            self._stage = stages[(place + by) % len(stages)]
+            self._show_stages()
+
+    def action_next_page(self) -> None:
+        """The charts that did not fit."""
+        self.query_one(ChartGrid).next_page()
+        self._show_stages()
+
+    def action_toggle_log(self) -> None:
+        """Switch the y axes."""
+        self.query_one(ChartGrid).toggle_log()
+
+    def action_cycle_panel(self) -> None:
+        """See the next view below."""
+        panels = self.query_one(Panels)
+        panel = PANELS[(PANELS.index(panels.current) + 1) % len(PANELS)]  # type: ignore[arg-type]
+        panels.choose(panel)
+        if panel == "answers" and not self._has_asked_answers:
+            self._has_asked_answers = True
+            self._load_answers(self._experiment)
+
+    def action_stop(self) -> None:
+        """Stop the run after a question."""
+        run = self._reading.run if self._reading is not None else None
+        if run is None:
+            return
+        effect = f"{neutral(run.name)} ends as cancelled. Its metrics so far, its params and its log are kept."
+        self.app.push_screen(Confirm("Stop this run?", effect, "Stop it"), self._stopper(run.id))
+
+    def _stopper(self, run_id: str) -> Any:
+        return lambda answer: self._stop(run_id) if answer else None
+
+    @work(thread=True, group="stop", exit_on_error=False)
+    def _stop(self, run_id: str) -> None:
+        try:
+            self.bench.runner.stop(run_id)
+        except UserError as error:
+            self.post_message(self.Stopped(error))
+        else:
+            self.post_message(self.Stopped(None))
+
+    @on(Stopped)
+    def _after_stop(self, message: Stopped) -> None:
+        if message.error is None:
+            self.notify("Asked to stop")
+            self.action_reload()
+        else:
+            self._show_problem(str(message.error))
+
+    def action_copy_rev(self) -> None:
+        """Copy the SHA."""
+        self.app.copy_to_clipboard(self._experiment.rev)
+        self.notify("Copied the SHA")
+
+    def action_copy_name(self) -> None:
+        """Copy the name."""
+        self.app.copy_to_clipboard(self._experiment.label)
+        self.notify("Copied the name")
+
+    def action_back(self) -> None:
+        """Leave the screen."""
+        self.dismiss()
