@@ -1,120 +1,78 @@
-"""Makes a new project from the template: files, Git, DVC, first commit."""
+"""Finds the Git and DVC project that runs are launched from; changes nothing."""
 
-import shutil
-import tempfile
-from collections.abc import Iterator
+import os
+from dataclasses import dataclass
 from pathlib import Path
 
-import pipeline
-import tui
-from tui.core.errors import UsageError, UserError
-from tui.dvc.git import run_dvc, run_git
+from tui.core.errors import UserError
+from tui.dvc.git import GitError, git, try_git
 
-_TEMPLATE = Path(tui.__file__).parent / "template"
-_SOURCE_TREE = Path(tui.__file__).parent.parent
-_TOP_LEVEL = ("dvc.yaml", "params.yaml", ".dvcignore", "data/README.md", "data/raw/.gitkeep", "README.md", ".gitignore")
-_RENAMED = {".gitignore": "gitignore"}
-"""Names in the template that would do something there under their real name."""
+_INIT_HINT = "go to a project, or make one with: finetui init DIR"
 
 
-def create_project(directory: Path, into_existing: bool = False) -> list[str]:
-    """Make a project; the files that were there already and stay as they are.
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Where the parts of a project are."""
 
-    A folder that is not empty is refused unless `into_existing`. A new project is built beside its place and moved
-    there when it is complete, so a failure leaves nothing behind.
-    """
-    directory = directory.absolute()
-    if directory.exists() and not directory.is_dir():
-        raise UsageError(f"{directory} is a file", hint="name a folder")
-    if directory.is_dir() and any(directory.iterdir()):
-        if not into_existing:
-            raise UsageError(
-                f"{directory} is not empty",
-                hint="choose another folder, or complete this one: finetui init --into-existing",
-            )
-        return _complete(directory)
-    _build_beside(directory)
-    return []
+    root: Path
+    """Folder with `.dvc`."""
+    top: Path
+    """Top folder of the Git work tree; the root, or a folder above it."""
+    index: Path
+    """Git's index file."""
+    objects: Path
+    """Git's object database."""
+    shallow: Path
+    """Git's list of cut-off commits; only in a shallow clone."""
+    object_format: str
+    """`sha1` or `sha256`."""
+    baseline: str
+    """SHA of HEAD."""
 
+    @property
+    def prefix(self) -> Path:
+        """Path from the top of the work tree to the root; `.` when they are the same."""
+        return self.root.relative_to(self.top)
 
-def template_files() -> Iterator[tuple[str, Path]]:
-    """Path in the project and source file of everything that a project starts with."""
-    for name in _TOP_LEVEL:
-        yield name, _template_file(name)
-    package = Path(pipeline.__file__).parent
-    files = (path for path in package.rglob("*") if path.is_file() and path.parent.name != "__pycache__")
-    for path in sorted(files):
-        yield f"pipeline/{path.relative_to(package).as_posix()}", path
-
-
-def _template_file(name: str) -> Path:
-    """An installed wheel has every file in tui/template, a source tree has the shared ones at its top level."""
-    packaged = _TEMPLATE / _RENAMED.get(name, name)
-    return packaged if packaged.exists() else _SOURCE_TREE / name
+    def git_path(self, path: Path | str) -> str:
+        """A path relative to the root as Git knows it."""
+        return Path(os.path.normpath(self.prefix / path)).as_posix()
 
 
-def _build_beside(directory: Path) -> None:
+def runs_directory(root: Path) -> Path:
+    """Where the runs of a project are kept."""
+    return root / ".dvc" / "tmp" / "finetui" / "runs"
+
+
+def require_dvc(root: Path) -> None:
+    """UserError unless the folder is the root of a DVC project."""
+    if not root.is_dir():
+        raise UserError("no such folder", str(root), _INIT_HINT)
+    if not (root / ".dvc").is_dir():
+        raise UserError("this folder is no DVC project", f"{root} has no .dvc folder", _INIT_HINT)
+
+
+def open_project(root: Path) -> Project:
+    """The project at a folder; UserError says what it lacks."""
+    require_dvc(root)
+    questions = ("--show-toplevel", "--git-path", "index", "--git-path", "objects", "--git-path", "shallow")
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
-    except OSError as error:
-        raise UserError(f"cannot make {directory}", str(error)) from error
-    try:
-        building.chmod(0o755)
-        _copy_missing(building)
-        _initialise(building, [name for name, _ in template_files()])
-        building.replace(directory)
-    except OSError as error:
-        raise UserError(f"cannot make {directory}", str(error)) from error
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-
-
-def _complete(directory: Path) -> list[str]:
-    top_level = run_git(directory, "rev-parse", "--show-toplevel", check=False).strip()
-    if top_level and Path(top_level).resolve() != directory.resolve():
-        raise UsageError(
-            f"{directory} lies inside the Git repository {top_level}",
-            hint="a project needs a repository of its own: choose a folder outside, or that repository's top folder",
+        answer = git(root, "rev-parse", "--path-format=absolute", *questions, "--show-object-format")
+    except GitError as error:
+        raise UserError("this folder is no Git repository", error.detail, _INIT_HINT) from error
+    top, index, objects, shallow, object_format = answer.split("\n")
+    baseline = try_git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    if baseline is None:
+        raise UserError(
+            "the repository has no commit yet", str(root), "commit the project first: git add . && git commit"
         )
-    try:
-        kept = _copy_missing(directory)
-    except OSError as error:
-        raise UserError(f"cannot complete {directory}", str(error)) from error
-    _initialise(directory, [name for name, _ in template_files() if name not in kept or name == ".gitignore"])
-    return kept
+    return Project(root, Path(top), Path(index), Path(objects), Path(shallow), object_format, baseline)
 
 
-def _copy_missing(directory: Path) -> list[str]:
-    kept = []
-    for name, source in template_files():
-        target = directory / name
-        if target.exists():
-            kept.append(name)
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
-    if ".gitignore" in kept:
-        _append_missing_lines(directory / ".gitignore", _template_file(".gitignore"))
-    return kept
-
-
-def _append_missing_lines(target: Path, source: Path) -> None:
-    present = target.read_text(encoding="utf-8").splitlines()
-    missing = [line for line in source.read_text(encoding="utf-8").splitlines() if line not in present]
-    if missing:
-        with target.open("a", encoding="utf-8") as file:
-            file.write("\n".join(["", "# finetui", *missing, ""]))
-
-
-def _initialise(directory: Path, names: list[str]) -> None:
-    if not (directory / ".git").exists():
-        run_git(directory, "init", "--quiet", "--initial-branch=main")
-    if not (directory / ".dvc").exists():
-        run_dvc(directory, "init", "--quiet")
-        run_dvc(directory, "config", "core.analytics", "false")
-        run_dvc(directory, "config", "core.check_update", "false")
-    names = [*names, ".dvc/config", ".dvc/.gitignore"]
-    run_git(directory, "add", "--force", "--", *names)
-    if run_git(directory, "status", "--porcelain", "--", *names):
-        run_git(directory, "commit", "--quiet", "--message", "Start a finetui project", "--", *names)
+def identity(root: Path) -> dict[str, str]:
+    """GIT_* variables with an author and committer, where the user's configuration has none; never written to it."""
+    name = os.environ.get("GIT_AUTHOR_NAME") or try_git(root, "config", "user.name") or "finetui"
+    email = os.environ.get("GIT_AUTHOR_EMAIL") or os.environ.get("EMAIL") or try_git(root, "config", "user.email")
+    values = {"NAME": name, "EMAIL": email or "finetui@localhost"}
+    wanted = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in values.items()}
+    return wanted | {key: os.environ[key] for key in wanted if os.environ.get(key)}

@@ -1,0 +1,33 @@
+"""The process that runs DVC in the clone: `python -m tui.dvc.reproduce RUN_DIRECTORY`.
+
+It leads the process group of the stages and leaves its exit code in a file, so that nobody needs to wait for it.
+"""
+
+import os
+import signal
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from pipeline.contract.files import write_text
+from tui.dvc.record import RunFiles, read_spec
+
+
+def main() -> int:
+    """Get the outputs that the snapshot's dvc.lock names out of the cache, then run what is not up to date."""
+    files = RunFiles(Path(sys.argv[1]))
+    spec = read_spec(files)
+    if spec is None:
+        return 2
+    dvc = import_module("dvc.cli").main
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would start with it ignored
+    os.chdir(files.clone / spec.prefix)
+    code: int = dvc(["checkout", "--quiet", "--force", "--allow-missing"])
+    code = dvc(spec.arguments())
+    sys.stdout.flush()
+    write_text(files.exit_code, f"{code}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

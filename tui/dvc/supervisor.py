@@ -1,0 +1,153 @@
+"""The process that looks after one run, detached from everything: `python -m tui.dvc.supervisor RUN_DIRECTORY`.
+
+It can be killed and started again at any moment: it goes on from what the files and the living processes say.
+"""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from tui.core.errors import UserError
+from tui.dvc import processes
+from tui.dvc.environment import run_environment
+from tui.dvc.finish import finish
+from tui.dvc.logscan import LogScanner
+from tui.dvc.record import ENDED, RunFiles, RunSpec, RunStatus, StageNote, State, exclusive, read_spec, read_status
+
+POLL_S = 0.2
+HEARTBEAT_S = 2.0
+GRACE_S = 10.0
+"""Time between SIGINT and SIGTERM, and between SIGTERM and SIGKILL."""
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+
+
+class Supervisor:
+    """Starts or adopts the processes of one run, follows them, and finishes the run."""
+
+    def __init__(self, files: RunFiles, spec: RunSpec) -> None:
+        self._files = files
+        self._spec = spec
+        self._status = read_status(files)
+        self._log = LogScanner(files.log)
+        self._child: subprocess.Popen[bytes] | None = None
+        self._written = 0.0
+
+    def run(self) -> None:
+        """Everything from wherever the run stands to its end."""
+        status = self._status
+        status.supervisor = processes.identify(psutil.Process().pid)
+        if status.state not in ENDED:
+            if status.process is None and not self._files.stop.exists():
+                self._start()
+            self._follow()
+            self._save("finishing")
+        try:
+            finish(self._files, self._spec, status, witnessed=self._child is not None)
+        except (UserError, OSError) as error:
+            self._complain(error)
+
+    def _complain(self, error: UserError | OSError) -> None:
+        """The run stays unfinished, and whoever looks at the runs next tries again."""
+        self._status.trouble = f"the experiment could not be saved yet: {error}"
+        self._save()
+        with suppress(OSError), self._files.log.open("a", encoding="utf-8") as log:
+            log.write(f"finetui: {self._status.trouble}\n")
+
+    def _start(self) -> None:
+        spec = self._spec
+        environment = run_environment(spec.id, spec.name, spec.baseline, self._files.site_cache)
+        package_root = str(Path(__file__).parents[2])
+        with self._files.log.open("ab") as log:
+            self._child = subprocess.Popen(  # noqa: S603 - an argument list, no shell
+                [sys.executable, "-m", "tui.dvc.reproduce", str(self._files.directory)],
+                cwd=package_root,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._status.process = processes.identify(self._child.pid)
+        self._save("running")
+
+    def _follow(self) -> None:
+        """Until no process of the run is left."""
+        while self._lives():
+            if self._files.stop.exists():
+                end_processes(self._spec.id, _SIGNALS, self._beat)
+                break
+            self._beat()
+            time.sleep(POLL_S)
+        end_processes(self._spec.id, _SIGNALS[1:], self._beat)
+        self._note_stages()
+
+    def _lives(self) -> bool:
+        if self._child is not None:
+            return self._child.poll() is None
+        return processes.is_alive(self._status.process)
+
+    def _beat(self) -> None:
+        if self._child is not None:
+            self._child.poll()
+        if self._note_stages() or time.monotonic() - self._written > HEARTBEAT_S:
+            self._save()
+
+    def _note_stages(self) -> bool:
+        events = self._log.new_events()
+        now = time.time()
+        for stage, state in events:
+            note_event(self._status, stage, state, now)
+        return bool(events)
+
+    def _save(self, state: State | None = None) -> None:
+        """A full disk must not end the run: the next heartbeat tries again."""
+        status = self._status
+        if state is not None:
+            status.state = state
+        status.heartbeat = time.time()
+        self._written = time.monotonic()
+        with suppress(OSError):
+            status.write(self._files.status)
+
+
+def note_event(status: RunStatus, stage: str, state: str, now: float) -> None:
+    """A stage has started or was found up to date; DVC runs one at a time, so the one before it is done."""
+    for name, note in status.stages.items():
+        if note.status == "running" and name != stage:
+            note.status, note.ended = "done", now
+    if stage not in status.stages:
+        status.stages[stage] = StageNote("running" if state == "running" else "cached", now)
+
+
+def end_processes(run_id: str, numbers: tuple[signal.Signals, ...], beat: Callable[[], None]) -> None:
+    """Signal what is left of a run, ever harder, until nothing is left."""
+    for number in numbers:
+        if not processes.send(run_id, number):
+            return
+        deadline = time.monotonic() + GRACE_S
+        while time.monotonic() < deadline:
+            beat()
+            time.sleep(POLL_S)
+            if not processes.family(run_id):
+                return
+
+
+def main() -> int:
+    """Look after a run unless somebody does already."""
+    files = RunFiles(Path(sys.argv[1]))
+    with exclusive(files.lock, wait=False) as held:
+        spec = read_spec(files)
+        if held and spec is not None:
+            Supervisor(files, spec).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
