@@ -1,6 +1,7 @@
 """Keeps the libraries quiet: no telemetry, no progress bars, no advice; progress comes from the recorder."""
 
 import os
+import warnings
 from typing import Any
 
 from pipeline.contract.main import QUIET_ENVIRONMENT
@@ -20,3 +21,4 @@ def quiet_libraries() -> None:
     hub.utils.disable_progress_bars()
     log.disable_progress_bar()
     log.set_verbosity_error()
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")

@@ -8,15 +8,15 @@ import torch
 from pipeline.contract.problems import StageError
 
 THREADS_VARIABLE = "FINETUI_NUM_THREADS"
-# Fixed, not the number of cores: sums are split by thread, so another count gives other last bits.
-_DEFAULT_NUM_THREADS = 2
+# A small model gains little from a second thread, and loses tenfold when another run wants the same core.
+_SMALL_MODEL_PARAMETERS = 20_000_000
 
 
-def make_deterministic(seed: int) -> None:
-    """Seed every generator, fix the number of threads, and choose reproducible algorithms on the CPU."""
+def make_deterministic(seed: int, num_parameters: int = 0) -> None:
+    """Seed every generator, fix the number of threads for a model of this size, choose reproducible algorithms."""
     from transformers import set_seed
 
-    torch.set_num_threads(num_threads())
+    torch.set_num_threads(num_threads(num_parameters))
     torch.use_deterministic_algorithms(not torch.cuda.is_available())
     # Filling fresh memory guards against bugs only, and costs time in every step.
     settings: Any = torch.utils.deterministic
@@ -24,11 +24,14 @@ def make_deterministic(seed: int) -> None:
     set_seed(seed)
 
 
-def num_threads() -> int:
-    """Threads for one process on the CPU; FINETUI_NUM_THREADS overrides the default."""
+def num_threads(num_parameters: int = 0) -> int:
+    """Threads of one process on the CPU: sums are split by thread, so the number must not depend on the environment.
+
+    FINETUI_NUM_THREADS overrides it, for several large runs on one machine.
+    """
     text = os.environ.get(THREADS_VARIABLE, "")
-    if not text:
-        return _DEFAULT_NUM_THREADS
-    if not text.isdecimal() or int(text) < 1:
+    if text and (not text.isdecimal() or int(text) < 1):
         raise StageError(f"environment: {THREADS_VARIABLE} is {text!r}: must be a whole number of at least 1")
-    return int(text)
+    if text:
+        return int(text)
+    return 1 if num_parameters < _SMALL_MODEL_PARAMETERS else (os.cpu_count() or 1)

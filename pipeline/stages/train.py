@@ -37,7 +37,7 @@ def _adapt(params: Params, base: Manifest, recorder: StageRecorder) -> None:
     quiet_libraries()
     from pipeline.training.sft import fine_tune
 
-    make_deterministic(params.train.seed)
+    make_deterministic(params.train.seed, base.num_parameters)
     checkpoints = checkpoint_dir(params, device_name(pick_device()))
     remove_checkpoints(checkpoints)
     trained = fine_tune(params, base, checkpoints, recorder)
