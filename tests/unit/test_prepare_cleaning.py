@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.data.cleaning import normalise
@@ -12,6 +12,8 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("\r\n\
 
 
 @given(TEXT)
+@example("\x00 a \x00")
+@example("e\x00\u0301")
 def test_normalised_text_is_nfc_without_control_characters_and_stays_as_it_is(text: str) -> None:
     clean = normalise(text)
     assert normalise(clean) == clean
