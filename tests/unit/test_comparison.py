@@ -1,0 +1,204 @@
+"""Comparison, columns and values."""
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui.core.columns import choose_columns, method_of, sort_key
+from tui.core.comparison import compare
+from tui.core.experiments import Experiment
+from tui.core.keys import MISSING, same
+from tui.core.values import format_delta, format_param, format_value
+
+
+def experiment(name: str, params: Any = None, metrics: Any = None) -> Experiment:
+    return Experiment(
+        name * 8, "experiment", name, params={"params.yaml": params or {}}, metrics={"m.json": metrics or {}}
+    )
+
+
+def test_a_change_is_judged_by_the_direction_of_its_metric() -> None:
+    base = experiment("a", metrics={"test/loss": 1.0, "test/exact_match": 0.5, "epoch": 1})
+    other = experiment("b", metrics={"test/loss": 0.5, "test/exact_match": 0.25, "epoch": 3})
+    rows = {row.key: row for row in compare([base, other], base).metrics}
+    assert [(cell.delta, cell.verdict) for cell in rows["test/loss"].cells] == [(0, "equal"), (-0.5, "better")]
+    assert rows["test/exact_match"].cells[1].verdict == "worse"
+    assert (rows["epoch"].cells[1].delta, rows["epoch"].cells[1].verdict) == (2, "none")
+
+
+def test_missing_is_not_zero() -> None:
+    base, other = experiment("a", metrics={"loss": 0}), experiment("b")
+    (row,) = compare([base, other], base).metrics
+    assert row.cells[1].value is MISSING
+    assert row.cells[1].delta is None
+    assert row.cells[1].verdict == "none"
+    assert row.differs
+
+
+def test_the_baseline_need_not_be_among_the_experiments() -> None:
+    result = compare([experiment("b", {"x": 2}, {"acc": 0.5})], experiment("a", {"x": 1}, {"acc": 0.25}))
+    assert result.metrics[0].cells[0].delta == 0.25
+    assert [row.key for row in result.changed_params] == ["x"]
+
+
+def test_only_what_differs_is_changed() -> None:
+    one = experiment("a", {"same": [1, 2], "lr": 1, "kind": "x", "flag": True, "gone": None})
+    two = experiment("b", {"same": [1.0, 2], "lr": 1.0, "kind": 3, "flag": 1})
+    result = compare([one, two], one)
+    assert [row.key for row in result.params] == ["same", "lr", "kind", "flag", "gone"]
+    assert [row.key for row in result.changed_params] == ["kind", "flag", "gone"]
+    assert result.params[-1].values == (None, MISSING)
+
+
+def test_metrics_of_other_types_than_before_are_no_number() -> None:
+    base = experiment("a", metrics={"score": "good", "loss": True, "f1": 10**400})
+    other = experiment("b", metrics={"score": 1.0, "loss": 1, "f1": 0.5})
+    cells = {row.key: row.cells[0] for row in compare([other], base).metrics}
+    assert {key: (cell.delta, cell.verdict) for key, cell in cells.items()} == {
+        "score": (None, "none"),
+        "loss": (None, "none"),
+        "f1": (None, "none"),
+    }
+
+
+def test_a_metric_that_two_files_share_is_two_metrics_in_every_row() -> None:
+    files = {"train/r.json": {"duration_s": 5}, "eval/r.json": {"duration_s": 2}}
+    one = Experiment("a" * 40, "experiment", "a", metrics=files)
+    two = Experiment("b" * 40, "experiment", "b", metrics={"eval/r.json": {"duration_s": 1}})
+    rows = {row.key: row for row in compare([one, two], one).metrics}
+    assert rows.keys() == {"train/r.json:duration_s", "eval/r.json:duration_s"}
+    assert rows["eval/r.json:duration_s"].cells[1].delta == -1
+    assert rows["train/r.json:duration_s"].cells[1].value is MISSING
+
+
+def test_the_most_telling_metrics_come_first() -> None:
+    row = experiment("a", metrics={"zzz": 1, "duration_s": 1, "test/loss": 1, "test/exact_match": 1})
+    assert [metric.key for metric in compare([row], row).metrics] == [
+        "test/exact_match",
+        "test/loss",
+        "duration_s",
+        "zzz",
+    ]
+
+
+def train(peft: str, objective: str = "sft", **more: Any) -> dict[str, Any]:
+    section = {"objective": objective, "peft": peft, "lora": {"r": 8}, "prompt_tuning": {"num_virtual_tokens": 4}}
+    return {"train": {**section, **more}, "seed": 0}
+
+
+@pytest.mark.parametrize(
+    ("params", "method"),
+    [
+        (train("lora"), "lora"),
+        (train("none"), "full"),
+        (train("prompt_tuning"), "prompt tuning"),
+        (train("lora", "none"), "base"),
+        (train("lora", "distill"), "distill lora"),
+        ({"train": {"peft": 3}}, None),
+        ({}, None),
+    ],
+)
+def test_the_method_is_told_in_words(params: dict[str, Any], method: str | None) -> None:
+    assert method_of(experiment("a", params)) == method
+
+
+def test_columns_begin_with_what_varies() -> None:
+    one = experiment("a", {**train("lora", batch_size=4), "z": 1}, {"n": 1, "test/exact_match": 0.5})
+    two = experiment("b", {**train("lora", batch_size=8), "z": 2}, {"n": 1, "test/exact_match": 0.7})
+    columns = choose_columns([one, two])
+    assert [(column.text, column.varies) for column in columns[:4]] == [
+        ("method", False),
+        ("train.batch_size", True),
+        ("z", True),
+        ("test/exact_match", True),
+    ]
+    assert {"n", "seed", "train.lora.r"} <= {column.text for column in columns if not column.varies}
+    assert "train.peft" not in {column.text for column in columns}
+    assert columns[1].title == "batch_size"
+
+
+def test_a_param_that_means_nothing_to_the_method_is_not_shown() -> None:
+    rows = [
+        experiment("a", train("lora")),
+        experiment("b", train("prompt_tuning")),
+        experiment("c", train("lora", "none")),
+    ]
+    rank = next(column for column in choose_columns(rows) if column.text == "train.lora.r")
+    assert [rank.format(row) for row in rows] == ["8", "-", "-"]
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_missing_is_last_in_both_directions(descending: bool) -> None:
+    values = [3, MISSING, 1.5, math.nan, "text", 2]
+    rows = [experiment(str(i), metrics={} if value is MISSING else {"v": value}) for i, value in enumerate(values)]
+    column = next(column for column in choose_columns(rows) if column.text == "v")
+    order = [row.name for row in sorted(rows, key=sort_key(column, descending))]
+    assert order == (["4", "0", "5", "2", "1", "3"] if descending else ["2", "5", "0", "4", "1", "3"])
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "text"),
+    [
+        (0.91, "", "0.91"),
+        (0.123456, "", "0.1235"),
+        (1.5e-05, "", "1.5e-05"),
+        (9999, "", "9999"),
+        (12_345, "", "12.3k"),
+        (999_950, "", "1M"),
+        (3_100_000.0, "", "3.1M"),
+        (10**16, "", "1.000e+16"),
+        (1_100_000_000, "peak_memory_bytes", "1.1 GB"),
+        (512, "adapter_bytes", "512 B"),
+        (-12_345, "", "-12.3k"),
+        (True, "", "true"),
+        (None, "", "null"),
+        (MISSING, "", "-"),
+        ("text", "", "text"),
+        (math.nan, "", "nan"),
+        (0, "", "0"),
+    ],
+)
+def test_metrics_are_short(value: Any, key: str, text: str) -> None:
+    assert format_value(value, key) == text
+
+
+def test_params_are_never_shortened() -> None:
+    assert [format_param(value) for value in (123456, 1.23456789e-05, ["a", 1], None, MISSING)] == [
+        "123456",
+        "1.23456789e-05",
+        '["a", 1]',
+        "null",
+        "-",
+    ]
+
+
+def test_a_delta_has_a_sign() -> None:
+    assert [format_delta(delta) for delta in (0.03, -0.44, 0.0, None, math.nan)] == ["+0.03", "-0.44", "=", "", ""]
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from([math.nan, math.inf])
+    | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(VALUES, VALUES)
+def test_any_values_can_be_compared_sorted_and_shown(one: Any, two: Any) -> None:
+    rows = [experiment("a", {"v": one}, {"v": two}), experiment("b", {"v": two}, {"v": one}), experiment("c")]
+    assert len(compare(rows, rows[0]).experiments) == 3
+    for column in choose_columns(rows):
+        for descending in (False, True):
+            ordered = sorted(rows, key=sort_key(column, descending))
+            assert column.value(ordered[-1]) is MISSING
+        assert all(isinstance(column.format(row), str) for row in rows)
+    assert same(one, one)
+    assert same(one, two) == same(two, one)

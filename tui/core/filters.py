@@ -1,0 +1,191 @@
+"""The filter language: `lora status=done train.lora.r>=8 -has:test/chrf | name:owl`."""
+
+import fnmatch
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tui.core.columns import method_of
+from tui.core.experiments import Experiment
+from tui.core.keys import MISSING, Key, all_keys
+
+Predicate = Callable[[Experiment], bool]
+
+HELP = (
+    "word: in name, method or status",
+    "key=value  key!=value  key>1e-4  key<=8: a param, a metric, or name, method, status, kind, stage, branch, rev",
+    'key:text: contains    has:key: is there    -term: not    a b: both    a | b: either    "two words"',
+)
+"""The language in three lines."""
+
+_TOKEN = re.compile(r'(?:[^\s|"]|"[^"]*"?)+|\|')
+_COMPARISON = re.compile(r"(?P<key>.+?)(?P<sign>!=|>=|<=|=|>|<)(?P<value>.*)", re.DOTALL)
+_CONTAINS = re.compile(r"(?P<key>.+?):(?P<value>.*)", re.DOTALL)
+_NUMBER = re.compile(r"(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?P<factor>[kMGT]?)", re.ASCII)
+_FACTORS = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+_MAX_CANDIDATES = 4
+
+_FIELDS: dict[str, Callable[[Experiment], Any]] = {
+    "name": lambda row: row.label,
+    "method": method_of,
+    "status": lambda row: row.status,
+    "kind": lambda row: row.kind,
+    "stage": lambda row: row.stage,
+    "rev": lambda row: row.rev,
+    "branch": lambda row: " ".join(row.refs) or None,
+    "subject": lambda row: row.subject or None,
+    "error": lambda row: row.error,
+}
+
+
+class _TermError(Exception):
+    """A term that means nothing; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A filter that can be applied as far as it was understood."""
+
+    matches: Predicate
+    """Terms that were not understood let every row through."""
+    error: str = ""
+    """What was not understood; empty if all was."""
+
+
+def parse_filter(text: str, experiments: Iterable[Experiment] = ()) -> Filter:
+    """A filter from what was typed; keys are those of the experiments. Never raises, whatever the text."""
+    rows = list(experiments)
+    keys = [*all_keys(rows, "param"), *all_keys(rows, "metric")] if re.search("[:=<>]", text) else []
+    errors: list[str] = []
+    groups: list[list[Predicate]] = [[]]
+    for token in _TOKEN.findall(text):
+        if token == "|":  # noqa: S105 - the word for "or", not a secret
+            groups.append([])
+            continue
+        try:
+            groups[-1].append(_term(token, keys))
+        except _TermError as error:
+            errors.append(str(error))
+    alternatives = [group for group in groups if group]
+    return Filter(lambda row: _passes(row, alternatives), "; ".join(errors))
+
+
+def _passes(row: Experiment, alternatives: Sequence[Sequence[Predicate]]) -> bool:
+    return not alternatives or any(all(matches(row) for matches in group) for group in alternatives)
+
+
+def _term(token: str, keys: Sequence[Key]) -> Predicate:
+    if token.startswith("-") and len(token) > 1:
+        positive = _term(token[1:], keys)
+        return lambda row: not positive(row)
+    if token[0] == '"':
+        return _word(_unquote(token))
+    comparison = _COMPARISON.fullmatch(token)
+    if comparison is not None:
+        getter = _getter(_unquote(comparison["key"]), keys)
+        return _comparison(getter, comparison["sign"], _unquote(comparison["value"]))
+    contains = _CONTAINS.fullmatch(token)
+    if contains is None:
+        return _word(_unquote(token))
+    value = _unquote(contains["value"])
+    if contains["key"] == "has":
+        getter = _getter(value, keys)
+        return lambda row: not _is_nothing(getter(row))
+    return _contains(_getter(_unquote(contains["key"]), keys), value)
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is MISSING or value is None
+
+
+def _unquote(text: str) -> str:
+    return text.replace('"', "")
+
+
+def _word(text: str) -> Predicate:
+    wanted = text.casefold()
+
+    def matches(row: Experiment) -> bool:
+        places = (row.label, *row.refs, row.kind, row.status, method_of(row) or "")
+        return any(wanted in place.casefold() for place in places) or row.rev.startswith(wanted or "?")
+
+    return matches if wanted else lambda _row: True
+
+
+def _getter(name: str, keys: Sequence[Key]) -> Callable[[Experiment], Any]:
+    """What reads a field, or the param or metric with that name or with a name that ends in it."""
+    if name in _FIELDS:
+        return _FIELDS[name]
+    exact = [key for key in keys if key.text == name]
+    found = exact or [key for key in keys if _ends_in(key.text, name)]
+    if not found:
+        raise _TermError(f"no param or metric '{name}'")
+    if len(found) > 1:
+        shown = ", ".join(key.text for key in found[:_MAX_CANDIDATES])
+        raise _TermError(f"'{name}' may be {shown}{' or others' if len(found) > _MAX_CANDIDATES else ''}")
+    return found[0].value
+
+
+def _ends_in(text: str, name: str) -> bool:
+    return bool(name) and text.endswith(name) and text[-len(name) - 1 : -len(name)] in {".", "/", ":"}
+
+
+def _contains(getter: Callable[[Experiment], Any], text: str) -> Predicate:
+    wanted = text.casefold()
+
+    def matches(row: Experiment) -> bool:
+        value = getter(row)
+        return not _is_nothing(value) and wanted in str(value).casefold()
+
+    return matches
+
+
+def _comparison(getter: Callable[[Experiment], Any], sign: str, text: str) -> Predicate:
+    """A comparison; a row without the value never matches, also not `!=`."""
+    if sign in {"=", "!="}:
+        equals = _equals(text)
+
+        def same_or_not(row: Experiment) -> bool:
+            value = getter(row)
+            return value is not MISSING and equals(value) == (sign == "=")
+
+        return same_or_not
+    bound = _number(text)
+    if bound is None:
+        raise _TermError(f"'{sign}' needs a number, not '{text}'")
+    compare = _ORDER[sign]
+
+    def ordered(row: Experiment) -> bool:
+        value = getter(row)
+        return isinstance(value, int | float) and not isinstance(value, bool) and compare(value, bound)
+
+    return ordered
+
+
+_ORDER: dict[str, Callable[[Any, float], bool]] = {
+    ">": lambda value, bound: bool(value > bound),
+    ">=": lambda value, bound: bool(value >= bound),
+    "<": lambda value, bound: bool(value < bound),
+    "<=": lambda value, bound: bool(value <= bound),
+}
+
+
+def _equals(text: str) -> Callable[[Any], bool]:
+    number, wanted = _number(text), text.casefold()
+
+    def equals(value: Any) -> bool:
+        if value is None:
+            return wanted in {"null", "none", ""}
+        if isinstance(value, bool):
+            return wanted == str(value).lower()
+        if isinstance(value, int | float):
+            return number is not None and value == number
+        return fnmatch.fnmatchcase(str(value).casefold(), wanted) or str(value).casefold() == wanted
+
+    return equals
+
+
+def _number(text: str) -> float | None:
+    match = _NUMBER.fullmatch(text)
+    return float(match["number"]) * _FACTORS[match["factor"]] if match is not None else None

@@ -1,0 +1,60 @@
+"""Values as text for tables: short, but never so short that two params look alike."""
+
+import json
+import math
+from decimal import Decimal
+from typing import Any
+
+from pipeline.contract.metrics import METRICS, last_part
+from tui.core.keys import MISSING
+
+NOTHING = "-"
+"""What stands for a value that is missing."""
+_SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_ABBREVIATED_FROM = 10_000
+_SCIENTIFIC_FROM = 10**15
+
+
+def format_value(value: Any, key: str = "") -> str:
+    """A metric: four significant digits, thousands as 12.3k, bytes as 1.1 GB; the rest as YAML would write it."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return format_param(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if abs(value) >= _SCIENTIFIC_FROM:
+        return f"{Decimal(value):.3e}"
+    if _unit(key) == "bytes":
+        return f"{_short(value, 1_000, 3, ' ')}B" if abs(value) >= 1_000 else f"{value:.4g} B"
+    if isinstance(value, int) and abs(value) < _ABBREVIATED_FROM:
+        return str(value)
+    return _short(value, _ABBREVIATED_FROM, 3)
+
+
+def format_param(value: Any) -> str:
+    """A param, in full: digits of a seed or a learning rate are never dropped."""
+    if value is MISSING:
+        return NOTHING
+    if value is None or isinstance(value, bool | list | dict | tuple):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
+
+
+def format_delta(delta: float | None, key: str = "") -> str:
+    """A change with its sign; empty where there is none to tell."""
+    if delta is None or math.isnan(delta):
+        return ""
+    return "=" if delta == 0 else f"{'+' if delta > 0 else '-'}{format_value(abs(delta), key)}"
+
+
+def _unit(key: str) -> str:
+    metric = METRICS.get(last_part(key))
+    return metric.unit if metric is not None else ""
+
+
+def _short(value: float, threshold: float, digits: int, gap: str = "") -> str:
+    size = abs(value)
+    for factor, suffix in _SUFFIXES:
+        if size >= max(threshold, factor * (1 - 0.5 * 10**-digits)):
+            text = f"{value / factor:.{digits}g}"
+            return f"{text if 'e' not in text else f'{value / factor:.0f}'}{gap}{suffix}"
+    return f"{value:.4g}"
