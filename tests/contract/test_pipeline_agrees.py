@@ -86,11 +86,10 @@ def module_files(name: str) -> list[Path]:
 
 
 def param_reads(path: Path) -> Iterator[str]:
-    """What the code takes from a variable called `params`: sections, and keys as `base.dtype`."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "params":
-            yield node.attr
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute):
-            inner = node.value
-            if isinstance(inner.value, ast.Name) and inner.value.id == "params":
-                yield f"{inner.attr}.{node.attr}"
+    """What the code takes from a variable called `params`: whole sections, or keys as `base.dtype`."""
+    attributes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)]
+    parents = {id(node.value): node for node in attributes}
+    for node in attributes:
+        if isinstance(node.value, ast.Name) and node.value.id == "params":
+            parent = parents.get(id(node))
+            yield node.attr if parent is None else f"{node.attr}.{parent.attr}"
