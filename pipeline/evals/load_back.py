@@ -6,10 +6,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import torch
 from safetensors.torch import load_file
 
 import pipeline
@@ -20,25 +20,28 @@ from pipeline.evals.probe import LOGITS
 _PACKAGES = Path(pipeline.__file__).parents[1]
 
 
-def ask_export(
-    directory: Path,
-    prompts: Sequence[Prompt],
-    max_new_tokens: int,
-    device: torch.device,
-    trust_remote_code: bool,
-    on_answer: Callable[[], None],
-) -> list[ProbeAnswer]:
+@dataclass(frozen=True, slots=True)
+class ProbeRequest:
+    """What the fresh process is asked."""
+
+    prompts: Sequence[Prompt]
+    """Prompts to answer."""
+    max_new_tokens: int
+    """Longest answer."""
+    device: str
+    """Where to compute."""
+    trust_remote_code: bool
+    """Whether the model may run Python code of its own."""
+    num_parameters: int
+    """Size of the model, which decides the number of threads."""
+
+
+def ask_export(directory: Path, request: ProbeRequest, on_answer: Callable[[], None]) -> list[ProbeAnswer]:
     """Answers of the export; the process runs inside its folder and offline, so that it finds nothing else."""
     with tempfile.TemporaryDirectory() as scratch:
         logits_file = Path(scratch) / "logits.safetensors"
-        request = {
-            "prompts": [list(prompt) for prompt in prompts],
-            "max_new_tokens": max_new_tokens,
-            "device": str(device),
-            "trust_remote_code": trust_remote_code,
-            "logits": str(logits_file),
-        }
-        lines = _run(directory, json.dumps(request), Path(scratch), on_answer)
+        text = json.dumps(asdict(request) | {"logits": str(logits_file)})
+        lines = _run(directory, text, Path(scratch), on_answer)
         answers = [json.loads(line) for line in lines]
         logits = load_file(logits_file)[LOGITS]
     return [ProbeAnswer(**answer, logits=row) for answer, row in zip(answers, logits, strict=True)]

@@ -2,8 +2,8 @@
 
     python -m pipeline.evals.probe DEPLOY_DIR < request.json
 
-The request has `prompts`, `max_new_tokens`, `device`, `trust_remote_code`, and `logits`, the file to write logits to.
-Each answer is one JSON line on standard output.
+The request is a ProbeRequest of pipeline.evals.load_back, and `logits`, the file to write logits to. Each answer is one
+JSON line on standard output.
 """
 
 import json
@@ -29,8 +29,8 @@ LOGITS = "logits"
 def main() -> None:
     """Answer the request on standard input."""
     quiet_libraries()
-    make_deterministic(seed=0)
     request = json.load(sys.stdin)
+    make_deterministic(0, request["num_parameters"])
     model, tokenizer = load(Path(sys.argv[1]), request["device"], request["trust_remote_code"])
     logits = []
     for prompt in request["prompts"]:

@@ -20,7 +20,7 @@ from pipeline.evals.card import CardFacts, base_name, known_versions, model_card
 from pipeline.evals.checksums import write_checksums
 from pipeline.evals.encoding import stop_token_ids
 from pipeline.evals.examples import read_examples
-from pipeline.evals.load_back import ask_export
+from pipeline.evals.load_back import ProbeRequest, ask_export
 from pipeline.evals.parity import Comparison, ProbeAnswer, Prompt, answer_probes, compare
 from pipeline.evals.probe import ADAPTER, MODEL
 from pipeline.evals.sizes import weight_bytes
@@ -41,8 +41,8 @@ def run(params: Params) -> None:
     """Write data/models/deploy; model.json and the checksums appear last, after the proof."""
     with StageRecorder("deploy") as recorder:
         quiet_libraries()
-        make_deterministic(seed=0)
         trained = read_manifest(paths.model_dir("train"))
+        make_deterministic(0, trained.num_parameters)
         metrics_dir = paths.metrics_dir("evaluate")
         metrics, categories = (_read_json(metrics_dir / name) for name in (paths.METRICS_NAME, "categories.json"))
         report = _read_json(paths.DATA_REPORT)
@@ -54,9 +54,10 @@ def run(params: Params) -> None:
 
         empty_directory(DIRECTORY)
         expected, exported = _export(trained, params, prompts, device, on_answer)
-        found = ask_export(
-            DIRECTORY, prompts, params.evaluate.max_new_tokens, device, params.base.trust_remote_code, on_answer
+        request = ProbeRequest(
+            prompts, params.evaluate.max_new_tokens, str(device), params.base.trust_remote_code, trained.num_parameters
         )
+        found = ask_export(DIRECTORY, request, on_answer)
         comparison = compare(expected, found)
         _require_equal(comparison, params.deploy)
 

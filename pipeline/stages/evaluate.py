@@ -27,9 +27,9 @@ def run(params: Params) -> None:
     """Score both models; write the metrics, the categories and the predictions."""
     with StageRecorder("evaluate") as recorder:
         quiet_libraries()
-        make_deterministic(seed=0)
         adapted_manifest = read_manifest(paths.model_dir("train"))
         base_manifest = read_manifest(paths.model_dir("base"))
+        make_deterministic(0, base_manifest.num_parameters)
         examples = read_examples(paths.split_file("test"), params.evaluate.max_examples)
         is_adapted = adapted_manifest.method != "base"
         device = pick_device()
