@@ -54,7 +54,8 @@ def _dispatch(options: Namespace) -> int:
     if options.command is None:
         from tui.app import run_app
 
-        return run_app(context.directory, options.read_only)
+        run_app(context.directory, options.read_only)
+        return 0
     if options.read_only and options.command in _CHANGING:
         raise UsageError(f"{options.command} changes things", hint="leave --read-only away")
     command: Callable[[Context, Namespace], int] = getattr(import_module(_MODULES[options.command]), options.command)

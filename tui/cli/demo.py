@@ -60,7 +60,8 @@ def _show(context: Context) -> int:
     if sys.stdout.isatty() and sys.stdin.isatty():
         from tui.app import run_app
 
-        return run_app(context.directory, read_only=False)
+        run_app(context.directory, read_only=False)
+        return 0
     return reading.experiments(context, argparse.Namespace(form="text", filter="", sort="", all_columns=False))
 
 

@@ -1,0 +1,110 @@
+"""`finetui experiments` and `finetui show`: what there is."""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from tui.cli.context import Context
+from tui.cli.output import print_error, print_json, print_line, print_table, visible
+from tui.core.columns import Column, choose_columns, sort_key
+from tui.core.errors import UsageError
+from tui.core.experiments import Experiment, flat_values
+from tui.core.filters import parse_filter
+from tui.core.values import format_param, format_value
+
+_NUM_COLUMNS = 8
+"""Columns of params and metrics that the text table shows unless all are wanted."""
+
+
+def experiments(context: Context, options: argparse.Namespace) -> int:
+    """List all rows, filtered and sorted as asked."""
+    rows = context.experiments()
+    chosen = parse_filter(options.filter, rows)
+    if chosen.error:
+        raise UsageError(f"--filter {options.filter!r}: {chosen.error}")
+    columns = choose_columns(rows)
+    rows = _sorted([row for row in rows if chosen.matches(row)], columns, options.sort)
+    if options.form == "json":
+        print_json([as_json(row) for row in rows])
+        return 0
+    if not any(row.kind == "experiment" for row in rows) and not options.filter:
+        print_error("no experiments yet; make one: finetui run")
+    shown = [column for column in columns if column.varies or options.all_columns]
+    limit = len(shown) if options.form != "text" or options.all_columns else _NUM_COLUMNS
+    headers = ["experiment", "rev", "status", *(column.title for column in shown[:limit])]
+    print_table(headers, [_table_row(row, shown[:limit]) for row in rows], options.form)
+    if len(shown) > limit:
+        print_error(f"{len(shown) - limit} more columns differ; for all: --all-columns")
+    return 0
+
+
+def show(context: Context, options: argparse.Namespace) -> int:
+    """Print one experiment: where it comes from, params, metrics, what is missing."""
+    row = context.resolve(options.rev)
+    if options.form == "json":
+        print_json(as_json(row))
+        return 0
+    for name, value in _facts(row):
+        print_line(f"{name:<10} {visible(value)}")
+    _print_values("params", flat_values(row.params), format_param)
+    _print_values("metrics", flat_values(row.metrics), format_value)
+    return 0
+
+
+def as_json(row: Experiment) -> dict[str, Any]:
+    """An experiment in the documented shape of `experiments --json`."""
+    return {
+        "rev": row.rev,
+        "name": row.name,
+        "kind": row.kind,
+        "baseline": row.baseline,
+        "refs": row.refs,
+        "timestamp": row.timestamp,
+        "status": row.status,
+        "params": row.params,
+        "metrics": row.metrics,
+        "missing": row.missing,
+        "error": row.error,
+    }
+
+
+def _sorted(rows: list[Experiment], columns: Sequence[Column], text: str) -> list[Experiment]:
+    if not text:
+        return rows
+    name, descending = text.removeprefix("-"), text.startswith("-")
+    found = [column for column in columns if name in {column.text, column.title}]
+    if not found:
+        known = ", ".join(column.text for column in columns if column.varies)
+        raise UsageError(f"--sort {name!r}: no such column", hint=f"columns that differ: {known}")
+    return sorted(rows, key=sort_key(found[0], descending))
+
+
+def _table_row(row: Experiment, columns: Sequence[Column]) -> list[str]:
+    indent = "  " if row.kind == "experiment" else ""
+    status = row.status if row.fraction is None else f"{row.status} {row.stage} {row.fraction:.0%}"
+    return [indent + row.label, row.short_rev, status, *(column.format(row) for column in columns)]
+
+
+def _facts(row: Experiment) -> list[tuple[str, str]]:
+    when = "" if row.timestamp is None else row.timestamp.isoformat(sep=" ", timespec="seconds")
+    facts = [
+        ("name", row.label),
+        ("rev", row.rev),
+        ("kind", row.kind),
+        ("baseline", row.baseline or ""),
+        ("refs", ", ".join(row.refs)),
+        ("when", when),
+        ("status", row.status),
+        ("error", row.error or ""),
+        ("missing", ", ".join(row.missing)),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+def _print_values(title: str, values: dict[str, Any], form: Any) -> None:
+    print_line()
+    print_line(title)
+    width = max((len(key) for key in values), default=0)
+    for key, value in values.items():
+        text = form(value, key) if form is format_value else form(value)
+        print_line(f"  {visible(key):<{width}}  {visible(text)}")
