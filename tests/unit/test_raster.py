@@ -175,7 +175,8 @@ def test_a_decimation_is_kept_until_the_points_change() -> None:
 
 def test_nearest_sample() -> None:
     trace = Trace(ChartSeries("x", [0, 10, 20], [1.0, 2.0, 3.0]))
-    assert [trace.nearest(s) for s in (-5, 4, 6, 14, 16, 99)] == [1.0, 1.0, 2.0, 2.0, 3.0, 3.0]
+    assert [trace.nearest(s) for s in (-5, 4, 6, 14)] == [(0, 1.0), (0, 1.0), (10, 2.0), (10, 2.0)]
+    assert [trace.nearest(s) for s in (16, 99)] == [(20, 3.0), (20, 3.0)]
 
 
 @given(st.floats(-1e300, 1e300), st.floats(1e-6, 1e6), st.integers(1, 20))

@@ -290,6 +290,11 @@ class LineChart(Widget, can_focus=True):
         super().notify_style_update()
         self._strips_stale = True
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Lines on the background of the widget: a terminal's own colours may be the opposite of the theme's."""
+        base = self.rich_style
+        return [strip.apply_style(base) for strip in super().render_lines(crop)]
+
     def render_line(self, y: int) -> Strip:
         """One line of the chart."""
         lines = self._lines()

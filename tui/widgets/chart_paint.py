@@ -83,8 +83,7 @@ def _title(caption: Caption) -> str:
 
 
 def _heading(width: int, height: int, traces: Sequence[Trace], caption: Caption, palette: Palette) -> list[Strip]:
-    where = f"{caption.x_label} {step_number(caption.crosshair)}" if caption.crosshair is not None else ""
-    right = _GAP + where if where else ""
+    right = _where(traces, caption)
     title = shorten(_title(caption), max(width - len(right), width // 2))
     room = width - cell_width(title) - len(right)
     if heading_height(traces, height) == 2:
@@ -94,6 +93,15 @@ def _heading(width: int, height: int, traces: Sequence[Trace], caption: Caption,
     used = sum(cell_width(text) for text, _ in legend)
     middle = [(_GAP, palette.axis), *legend, (" " * (room - len(_GAP) - used), palette.axis)]
     return [_strip([(title, palette.title), *middle, (right, palette.crosshair)], width)]
+
+
+def _where(traces: Sequence[Trace], caption: Caption) -> str:
+    """The step of the sample that is nearest to the cross-hair."""
+    crosshair = caption.crosshair
+    if crosshair is None:
+        return ""
+    steps = [found[0] for trace in traces if (found := trace.nearest(crosshair)) is not None]
+    return f"{_GAP}{caption.x_label} {step_number(min(steps, key=lambda step: abs(step - crosshair)))}" if steps else ""
 
 
 def _legend(traces: Sequence[Trace], width: int, caption: Caption, palette: Palette) -> list[tuple[str, Style]]:
@@ -116,8 +124,10 @@ def _legend(traces: Sequence[Trace], width: int, caption: Caption, palette: Pale
 
 
 def _value(trace: Trace, crosshair: float | None) -> str:
-    value = trace.last if crosshair is None else trace.nearest(crosshair)
-    return "-" if value is None else short_number(value)
+    if crosshair is None:
+        return "-" if trace.last is None else short_number(trace.last)
+    found = trace.nearest(crosshair)
+    return "-" if found is None else short_number(found[1])
 
 
 def _plot(picture: Picture, traces: Sequence[Trace], caption: Caption, palette: Palette) -> list[Strip]:

@@ -10,7 +10,7 @@ from textual.geometry import Size
 from tui.widgets.chart_series import Trace
 from tui.widgets.chart_view import View
 from tui.widgets.raster import DOT_COLUMNS, DOT_ROWS, Floats, Ints, Spans, dots, mask, overlay, pixel_rows
-from tui.widgets.ticks import linear_ticks, log_ticks, tick_labels
+from tui.widgets.ticks import linear_ticks, log_labels, log_ticks, tick_labels
 
 GLYPHS = "●■▲◆○□△◇"
 NUM_COLOURS = 8
@@ -129,7 +129,7 @@ def _y_labels(limits: tuple[float, float], height: int, *, log: bool) -> dict[in
     low, high = limits
     num_ticks = max(2, height // 3) if height > 2 else 1
     ticks = log_ticks(low, high, num_ticks) if log else linear_ticks(low, high, num_ticks)
-    labels = tick_labels([10.0**tick for tick in ticks]) if log else tick_labels(ticks)
+    labels = log_labels(ticks) if log else tick_labels(ticks)
     rows = pixel_rows(np.array(ticks, np.float64), low, high, height * DOT_ROWS) // DOT_ROWS
     placed: dict[int, str] = {}
     for row, label in zip(rows.tolist(), labels, strict=True):

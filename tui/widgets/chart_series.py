@@ -124,15 +124,15 @@ class Trace:
             self._view, self._spans = view, spans(points, x0, x1, num_columns, log=log)
         return self._spans
 
-    def nearest(self, step: float) -> float | None:
-        """Value of the sample nearest to a step."""
+    def nearest(self, step: float) -> tuple[float, float] | None:
+        """Step and value of the sample nearest to a step."""
         if not self._length:
             return None
         steps = self._steps[: self._length]
         after = min(int(np.searchsorted(steps, step)), self._length - 1)
         before = max(after - 1, 0)
         index = before if step - steps[before] < steps[after] - step else after
-        return float(self._values[index])
+        return float(steps[index]), float(self._values[index])
 
 
 def _flags(points: Curve) -> Bools:

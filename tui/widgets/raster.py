@@ -75,11 +75,12 @@ def window(points: Curve, x0: float, x1: float) -> Curve:
     values = points.values[part]
     if left is None and right is None:
         return Curve(x[part], values, breaks)
-    ends = ([] if left is None else [left]), ([] if right is None else [right])
-    steps = np.concatenate([[x0] * len(ends[0]), x[part], [x1] * len(ends[1])])
+    before = np.array([] if left is None else [left])
+    after = np.array([] if right is None else [right])
+    steps = np.concatenate([[x0] * len(before), x[part], [x1] * len(after)])
     if breaks is not None:
-        breaks = np.concatenate([[False] * len(ends[0]), breaks, [False] * len(ends[1])])
-    return Curve(steps, np.concatenate([ends[0], values, ends[1]]), breaks)
+        breaks = np.concatenate([np.zeros(len(before), np.bool_), breaks, np.zeros(len(after), np.bool_)])
+    return Curve(steps, np.concatenate([before, values, after]), breaks)
 
 
 def _crossing(points: Curve, index: int, x: float) -> float | None:

@@ -57,10 +57,13 @@ def arrange(columns: Sequence[Column], natural: Mapping[str, int], num_frozen: i
     widths = [column.clamp(natural.get(column.key, column.title_width)) for column in columns]
     if sum(widths) + GAP * len(widths) <= width:
         return Layout(tuple(enumerate(_widened(columns, natural, widths, width))), num_frozen)
-    frozen = _frozen(columns[:num_frozen], widths[:num_frozen], width)
+    next_one = max(first, num_frozen)
+    is_number = next_one < len(columns) and columns[next_one].align == "right"
+    needed = widths[next_one] if is_number else 0
+    frozen = _frozen(columns[:num_frozen], widths[:num_frozen], width, needed)
     shown = list(enumerate(frozen))
     room = width - sum(frozen) - GAP * len(frozen)
-    for index in range(max(first, num_frozen), len(columns)):
+    for index in range(next_one, len(columns)):
         part = min(widths[index], room)
         is_first = len(shown) == num_frozen
         if part < widths[index] and not (is_first or _may_be_cut(columns[index], part)):
@@ -70,7 +73,7 @@ def arrange(columns: Sequence[Column], natural: Mapping[str, int], num_frozen: i
         if room <= 0:
             break
     last = shown[-1][0] if len(shown) > num_frozen else num_frozen - 1
-    return Layout(tuple(shown), num_frozen, max(first, num_frozen) - num_frozen, len(columns) - 1 - last)
+    return Layout(tuple(shown), num_frozen, next_one - num_frozen, len(columns) - 1 - last)
 
 
 def last_first(columns: Sequence[Column], natural: Mapping[str, int], num_frozen: int, width: int) -> int:
@@ -92,10 +95,10 @@ def _may_be_cut(column: Column, width: int) -> bool:
     return column.align == "left" and column.width is None and width >= max(column.min_width, 8)
 
 
-def _frozen(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[int]:
-    """Widths of the frozen columns, so that something is left for the others."""
+def _frozen(columns: Sequence[Column], widths: Sequence[int], width: int, needed: int) -> list[int]:
+    """Widths of the frozen columns, so that something is left for the others: at least `needed` cells."""
     widths = list(widths)
-    excess = sum(widths) + GAP * len(widths) - int(width * _LARGEST_FROZEN_PART)
+    excess = sum(widths) + GAP * len(widths) - min(int(width * _LARGEST_FROZEN_PART), width - needed)
     while excess > 0:
         index = max(range(len(widths)), key=lambda i: widths[i] - columns[i].min_width)
         spare = widths[index] - columns[index].min_width

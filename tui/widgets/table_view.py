@@ -204,6 +204,11 @@ class TableView(ScrollView):
 
     # Painting
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Lines on the background of the widget: a terminal's own colours may be the opposite of the theme's."""
+        base = self.rich_style
+        return [strip.apply_style(base) for strip in super().render_lines(crop)]
+
     def render_line(self, y: int) -> Strip:
         """One line: the header, a row, or the footer."""
         sheet = Sheet(self.columns, self._window.layout, self._styles_of_table(), self._width)

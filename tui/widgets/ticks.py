@@ -41,6 +41,11 @@ def log_ticks(low: float, high: float, num_ticks: int) -> list[float]:
     return [math.log10(value) for value in values if value > 0]
 
 
+def log_labels(ticks: Sequence[float]) -> list[str]:
+    """Labels of the powers of ten with these exponents."""
+    return [f"1e{tick:.0f}" if tick == int(tick) and abs(tick) >= 6 else short_number(10.0**tick) for tick in ticks]
+
+
 def tick_labels(ticks: Sequence[float]) -> list[str]:
     """Labels with a common unit and just enough decimals to tell the ticks apart."""
     if not ticks:
