@@ -69,7 +69,8 @@ class StageRecorder:
         measured = {"duration_s": round(time.monotonic() - self._start, 3), "peak_memory_bytes": _peak_memory()}
         measured.update({name: value for name, value in resources.items() if value is not None})
         self.record.peak_memory_bytes = int(measured["peak_memory_bytes"])
-        write_json(self.directory / paths.RESOURCES_NAME, _clean(measured))
+        named = {f"{self.record.stage}/{name}": value for name, value in measured.items()}
+        write_json(self.directory / paths.RESOURCES_NAME, _clean(named))
         self._finished = True
 
     def __exit__(
