@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from transformers import GenerationConfig, PreTrainedTokenizerBase
+from transformers import AutoConfig, GenerationConfig, PreTrainedTokenizerBase
 
 from pipeline.contract.files import write_json
 from pipeline.contract.manifest import Manifest
@@ -48,6 +48,7 @@ def copy_model(source: Source, directory: Path, trust_remote_code: bool) -> None
 
 def finish_base(directory: Path, tokenizer: PreTrainedTokenizerBase, params: Base, revision: str | None) -> Manifest:
     """Add tokenizer, generation config and manifest to the weights in a folder."""
+    _check_vocabulary(directory, tokenizer, params)
     fit_for_chat(tokenizer, _template(params.chat_template))
     stop_id = stop_token_id(tokenizer)
     save_tokenizer(tokenizer, directory)
@@ -74,6 +75,17 @@ def source_tokenizer(source: Source, params: Base) -> PreTrainedTokenizerBase:
         return load_tokenizer(source.directory, params.trust_remote_code)
     except StageError as error:
         raise StageError(f"base.source is {params.source!r}: {error}") from error
+
+
+def _check_vocabulary(directory: Path, tokenizer: PreTrainedTokenizerBase, params: Base) -> None:
+    """A token beyond the embeddings would end training in an index error."""
+    config = AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=params.trust_remote_code)
+    size = config.get_text_config().vocab_size
+    if len(tokenizer) > size:
+        raise StageError(
+            f"base.source is {params.source!r}: its tokenizer has {len(tokenizer)} tokens, its model only {size}; "
+            "do they belong together?"
+        )
 
 
 def _template(path: str | None) -> str | None:

@@ -18,6 +18,8 @@ from pipeline.contract.params import Base
 from pipeline.contract.problems import StageError
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
+# Without one of them transformers makes an empty tokenizer, and says nothing.
+_VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
 _FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 
 
@@ -82,3 +84,5 @@ def _check_is_model(directory: Path, name: str) -> None:
         raise StageError(f"{where}: holds an adapter, not a model; give the base model, or merge the adapter first")
     if not (directory / "config.json").is_file():
         raise StageError(f"{where}: has no config.json, so it is no model that transformers saved")
+    if not any((directory / file).is_file() for file in _VOCABULARIES):
+        raise StageError(f"{where}: has no tokenizer (such as tokenizer.json); save the tokenizer beside the weights")
