@@ -19,7 +19,6 @@ _SCHEMA = pl.Schema(
         "split": pl.String(),
         "prompt_key": pl.String(),
         "category": pl.String(),
-        "prompt": pl.List(pl.Struct({"role": pl.String(), "content": pl.String()})),
         "completion": pl.String(),
     }
 )
@@ -36,10 +35,23 @@ def make_table(rows: list[Row], prepare: Prepare) -> pl.DataFrame:
         "split": [split_of(key, prepare.seed, *fractions) for key in keys],
         "prompt_key": keys,
         "category": [row.category for row in rows],
-        "prompt": [row.prompt for row in rows],
         "completion": [row.completion for row in rows],
     }
-    return pl.DataFrame(data, schema=_SCHEMA)
+    return pl.DataFrame(data, schema=_SCHEMA).with_columns(_prompts(rows))
+
+
+def _prompts(rows: list[Row]) -> pl.Series:
+    """The prompts as one column, made from flat ones: polars takes nested lists one Python list at a time."""
+    messages = pl.DataFrame(
+        {
+            "row": [number for number, row in enumerate(rows) for _ in row.prompt],
+            "role": [message["role"] for row in rows for message in row.prompt],
+            "content": [message["content"] for row in rows for message in row.prompt],
+        },
+        schema={"row": pl.Int64(), "role": pl.String(), "content": pl.String()},
+    )
+    turns = pl.struct("role", "content").alias("prompt")
+    return messages.group_by("row", maintain_order=True).agg(turns).get_column("prompt")
 
 
 def drop_duplicates(table: pl.DataFrame) -> tuple[pl.DataFrame, list[DroppedRow]]:

@@ -19,7 +19,7 @@ from pipeline.contract.problems import StageError
 from pipeline.contract.recorder import StageRecorder
 from pipeline.data.cleaning import clean_row
 from pipeline.data.detection import choose_format
-from pipeline.data.dropped import DroppedRows
+from pipeline.data.dropped import TOO_LONG, DroppedRows
 from pipeline.data.formats import Format
 from pipeline.data.report import make_report, report_metrics
 from pipeline.data.rows import DroppedRow, Message, RawRow, Row, RowProblem
@@ -110,7 +110,8 @@ def _say_bad(dropped: DroppedRows) -> None:
 def _require_rows(table: pl.DataFrame, dropped: DroppedRows, prepare: Prepare) -> None:
     if table.is_empty():
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(dropped.counts.items()))
-        raise StageError(f"{prepare.source}: no row is left (dropped: {reasons}); is prepare.max_tokens too low?")
+        hint = f"; prepare.max_tokens is {prepare.max_tokens}, raise it" if dropped.counts[TOO_LONG] else ""
+        raise StageError(f"{prepare.source}: no row is left (dropped: {reasons}){hint}")
 
 
 def _write_parquet(path: Path, table: pl.DataFrame) -> None:

@@ -192,8 +192,13 @@ def test_a_failure_leaves_the_files_that_were_there(capsys: pytest.CaptureFixtur
 
 def test_limits_that_leave_nothing_say_so() -> None:
     write_lines(Path("data.jsonl"), pairs(60))
-    with pytest.raises(StageError, match=r"no row is left \(dropped: too_long 60\); is prepare.max_tokens too low"):
+    with pytest.raises(
+        StageError, match=r"no row is left \(dropped: too_long 60\); prepare\.max_tokens is 10, raise it"
+    ):
         run_prepare("data.jsonl", max_tokens=10)
+    write_lines(Path("data.jsonl"), [{"prompt": "", "completion": "b"}] * 3)
+    with pytest.raises(StageError, match=r"no row is left \(dropped: empty_prompt 3\)$"):
+        run_prepare("data.jsonl", max_bad_fraction=1.0)
 
 
 def test_a_tokenizer_without_a_chat_template_is_refused() -> None:
