@@ -1,9 +1,20 @@
 """Tiny Git + DVC projects for tests: made of plain files and git commands, without starting DVC."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
+
+from tui.dvc import processes
+from tui.dvc.project import runs_directory
+from tui.dvc.record import RunFiles, read_status
+
+_Result = TypeVar("_Result")
 
 _SCRIPT = '''"""One stage: counts to `steps`, a pause at each step, and writes what a stage of finetui writes."""
 
@@ -138,3 +149,32 @@ def dvc(root: Path, *arguments: str) -> str:
     )
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout.decode()
+
+
+def wait_for(condition: Callable[[], _Result | None], timeout_s: float = 60.0) -> _Result:
+    """What the condition gives as soon as that is true."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if result := condition():
+            return result
+        time.sleep(0.05)
+    raise AssertionError("it did not happen in time")
+
+
+def fingerprint(root: Path) -> dict[str, bytes]:
+    """Everything of the user's: files, index, HEAD, refs, stash, configuration; not what finetui may add."""
+    ours = (".dvc/tmp", ".dvc/cache", ".git/objects", ".git/refs/exps")
+    files = (path for path in sorted(root.rglob("*")) if path.is_file())
+    names = {path.relative_to(root).as_posix(): path for path in files}
+    return {name: path.read_bytes() for name, path in names.items() if not name.startswith(ours)}
+
+
+def end_runs(root: Path) -> None:
+    """Kill whatever runs of a project are left, supervisors first; for the end of a test."""
+    for files in (RunFiles(path) for path in runs_directory(root).glob("[0-9]*")):
+        supervisor = read_status(files).supervisor
+        members = [process.pid for process in processes.family(files.directory.name)]
+        alive = [int(supervisor[0])] if supervisor and processes.is_alive(supervisor) else []
+        for pid in (*alive, *members):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)

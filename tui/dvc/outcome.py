@@ -9,9 +9,7 @@ from tui.dvc.logscan import last_error
 from tui.dvc.plan import is_up_to_date
 from tui.dvc.record import RunFiles, RunSpec, RunStatus, State, read_exit_code
 
-_NO_WITNESS = (
-    "its processes were gone without having said how it ended (killed, out of memory, or the machine restarted)"
-)
+_NO_WITNESS = "its processes went away without a word (killed, out of memory, or the machine restarted)"
 
 
 def decide(files: RunFiles, spec: RunSpec, status: RunStatus, witnessed: bool) -> tuple[State, str | None]:

@@ -1,6 +1,7 @@
 """Param overrides: written into the text of params.yaml, comments kept, in a way that every YAML reader understands."""
 
 import difflib
+import re
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
@@ -125,22 +126,29 @@ def _assign(section: Any, key: str, value: Any) -> None:
 
 def _rewrite(text: str, overrides: Mapping[str, Any]) -> str:
     from ruamel.yaml import YAML
-    from ruamel.yaml.util import load_yaml_guess_indent
 
     from tui.dvc.yaml_values import PortableRepresenter, portable
 
-    _, indent, offset = load_yaml_guess_indent(text)
+    offset = _indent_below_key(text, "- ") or 0
     writer = YAML()
     writer.Representer = PortableRepresenter
     writer.preserve_quotes = True
     writer.width = _LINE_WIDTH
-    writer.indent(mapping=2, sequence=indent or 2, offset=offset or 0)
+    writer.indent(mapping=_indent_below_key(text, "[^ #-]") or 2, sequence=offset + 2, offset=offset)
     document = writer.load(text)
     for key, value in overrides.items():
         _assign(document, key, portable(value))
     output = StringIO()
     writer.dump(document, output)
     return output.getvalue()
+
+
+def _indent_below_key(text: str, item: str) -> int | None:
+    """By how much the file indents the first item below a key, so that the rest of it can stay as it is."""
+    blank = r"(?:[ \t]*(?:#[^\n]*)?\n)*"
+    found = re.search(rf"^( *)[^\s#-][^\n]*:[ \t]*(?:#[^\n]*)?\n{blank}(\1 *){item}", text, re.MULTILINE)
+    indent = len(found[2]) - len(found[1]) if found else 0
+    return indent or None
 
 
 def _check_effect(before: Mapping[str, Any], after: Mapping[str, Any], overrides: Mapping[str, Any]) -> None:

@@ -181,7 +181,7 @@ def _as_run(files: RunFiles, spec: RunSpec, status: RunStatus, is_supervised: bo
         log=files.log,
         overrides=spec.overrides,
         ended_at=datetime.fromisoformat(status.ended_at) if status.ended_at else None,
-        pid=int(status.supervisor[0]) if is_supervised and status.supervisor else None,
+        pid=int(status.supervisor[0]) if status.supervisor and processes.is_alive(status.supervisor) else None,
         rev=status.rev,
         error=status.trouble or status.error,
         command=spec.command,

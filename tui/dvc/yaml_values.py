@@ -17,7 +17,12 @@ class PortableRepresenter(RoundTripRepresenter):
         """Scalar node of a float."""
         return self.represent_scalar("tag:yaml.org,2002:float", float_text(value))
 
+    def represent_null(self, _value: None) -> Any:
+        """Scalar node of null, which is easier to see than nothing."""
+        return self.represent_scalar("tag:yaml.org,2002:null", "null")
 
+
+PortableRepresenter.add_representer(type(None), PortableRepresenter.represent_null)
 PortableRepresenter.add_representer(float, PortableRepresenter.represent_portable_float)
 
 
