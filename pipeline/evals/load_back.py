@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from safetensors.torch import load_file
 
@@ -59,7 +59,7 @@ def _run(directory: Path, request: str, scratch: Path, on_answer: Callable[[], N
     if process.returncode:
         raise StageError(
             f"{directory}: the exported model does not load or answer in a fresh process "
-            f"(exit code {process.returncode}): {_last_line(errors_file)}"
+            f"(exit code {process.returncode}): {_reason(errors_file.read_text(errors='replace'))}"
         )
     return lines
 
@@ -86,6 +86,7 @@ def _read_lines(process: subprocess.Popen[str], on_answer: Callable[[], None]) -
     return lines
 
 
-def _last_line(errors_file: Path) -> Any:
-    lines = errors_file.read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+def _reason(stderr: str) -> str:
+    """First line of the error that ended the process: what follows the last traceback's frames."""
+    lines = stderr[stderr.rfind("Traceback (most recent") :].strip().splitlines()
+    return next((line for line in lines[1:] if line.strip() and not line.startswith(" ")), " ".join(lines[-1:]))

@@ -92,6 +92,13 @@ def write_test_split(rows: Iterable[tuple[str, str, str]] = ROWS) -> None:
     pl.DataFrame(table).write_parquet(path)
 
 
+def write_empty_test_split() -> None:
+    """Write a test split without rows."""
+    write_test_split()
+    path = paths.split_file("test")
+    pl.read_parquet(path).clear().write_parquet(path)
+
+
 def _load(base: Manifest) -> Any:
     return load_weights(Path(base.weights), "float32", torch.device("cpu"))
 
