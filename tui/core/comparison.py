@@ -85,7 +85,7 @@ def _param_row(key: Key, experiments: Sequence[Experiment], baseline: Experiment
 
 def _metric_row(key: Key, experiments: Sequence[Experiment], baseline: Experiment) -> MetricRow:
     base, way = key.value(baseline), direction(key.text)
-    cells = tuple(_cell(key.value(experiment), base, way) for experiment in experiments)
+    cells = tuple(metric_cell(key.value(experiment), base, way) for experiment in experiments)
     return MetricRow(key.text, way, cells, _differ([*(cell.value for cell in cells), base]))
 
 
@@ -93,7 +93,8 @@ def _differ(values: list[Any]) -> bool:
     return not all(same(value, values[0]) for value in values[1:])
 
 
-def _cell(value: Any, base: Any, way: Direction) -> MetricCell:
+def metric_cell(value: Any, base: Any, way: Direction) -> MetricCell:
+    """A metric against its value in the baseline."""
     if value is MISSING or base is MISSING:
         return MetricCell(value, None, "none")
     if not (is_number(value) and is_number(base)):
