@@ -24,8 +24,14 @@ def params(peft: str = "lora", rate: float = 0.005, rank: int = 16) -> dict[str,
 def metrics(exact: float | None, loss: float, trainable: int) -> dict[str, Any]:
     """Metrics as the pipeline's stages write them."""
     return {
-        "data/metrics/evaluate/metrics.json": {"eval/exact_match": exact, "eval/loss": loss, "base/exact_match": 0.02},
-        "data/metrics/train/metrics.json": {"train/loss": loss * 0.9, "train/num_trainable_parameters": trainable},
+        "data/metrics/evaluate/metrics.json": {
+            "test/exact_match": exact,
+            "test/chrf": None if exact is None else round(90 * exact + 8, 2),
+            "test/loss": loss,
+            "base/exact_match": 0.02,
+        },
+        "data/metrics/train/metrics.json": {"train/loss": loss * 0.9, "num_trainable_parameters": trainable},
+        "data/metrics/train/resources.json": {"peak_memory_bytes": 1_100_000_000, "tokens_per_second": 21_400.0},
     }
 
 
@@ -87,7 +93,7 @@ def experiments() -> list[Experiment]:
 def curve(stage: str, name: str, num: int, start: float, end: float, every: int = 5) -> Series:
     """A curve that falls from start to end."""
     steps = array("d", (i * every for i in range(num)))
-    values = array("d", (end + (start - end) * math.exp(-4 * i / num) + 0.03 * math.sin(i * 1.7) for i in range(num)))
+    values = array("d", (end + (start - end) * math.exp(-4 * i / num) + 0.03 * end * math.sin(i * 1.7) for i in range(num)))
     return Series(stage, name, steps, values)
 
 

@@ -40,13 +40,13 @@ def arrange(
     folded: Collection[str] = (),
 ) -> list[Row]:
     """Rows in the order in which they are shown; a commit stays as long as one of its experiments matches."""
-    keyed = _keyed(experiments)
-    kept = {key for key, experiment in keyed if matches is None or matches(experiment)}
+    pairs = keyed(experiments)
+    kept = {key for key, experiment in pairs if matches is None or matches(experiment)}
     if is_flat:
-        rows = [Row(key, experiment) for key, experiment in keyed if key in kept]
+        rows = [Row(key, experiment) for key, experiment in pairs if key in kept]
         return rows if sort_key is None else sorted(rows, key=lambda row: sort_key(row.experiment))
     rows = []
-    for parent, children in _groups(keyed):
+    for parent, children in _groups(pairs):
         shown = [(key, child) for key, child in children if key in kept]
         if parent[0] not in kept and not shown:
             continue
@@ -58,28 +58,28 @@ def arrange(
     return rows
 
 
-def _keyed(experiments: Sequence[Experiment]) -> list[tuple[str, Experiment]]:
+def keyed(experiments: Sequence[Experiment]) -> list[tuple[str, Experiment]]:
     """Every experiment with a key that no other one has."""
     seen: set[str] = set()
-    keyed = []
+    pairs = []
     for experiment in experiments:
         key = row_key(experiment)
         if key in seen:
             key = f"{key}@{experiment.run_id or experiment.rev}"
         if key not in seen:
             seen.add(key)
-            keyed.append((key, experiment))
-    return keyed
+            pairs.append((key, experiment))
+    return pairs
 
 
 _Keyed = tuple[str, Experiment]
 
 
-def _groups(keyed: Sequence[_Keyed]) -> list[tuple[_Keyed, list[_Keyed]]]:
+def _groups(pairs: Sequence[_Keyed]) -> list[tuple[_Keyed, list[_Keyed]]]:
     """Commits with their experiments; an experiment whose commit is not listed stands alone."""
     groups: list[tuple[_Keyed, list[_Keyed]]] = []
     by_rev: dict[str, list[_Keyed]] = {}
-    for key, experiment in keyed:
+    for key, experiment in pairs:
         if experiment.kind == "experiment" and experiment.baseline in by_rev:
             by_rev[experiment.baseline].append((key, experiment))
             continue

@@ -38,6 +38,17 @@ class WorkerScreen(Screen[Result]):
 
     scope: ClassVar[Scope]
     AUTO_FOCUS = ""
+    DEFAULT_CSS = """
+    WorkerScreen {
+        layout: vertical;
+        .title { background: $panel; }
+        VirtualTable, LineChart, LogTail { background: transparent; }
+        .box { border: round $foreground 30%; border-title-color: $foreground; }
+        .box:focus, .box:focus-within { border: round $primary; border-title-color: $foreground; }
+        &:ansi .title { background: ansi_default; text-style: bold; }
+        &:ansi .box, &:ansi .box:focus, &:ansi .box:focus-within { border: round ansi_default; }
+    }
+    """
 
     def __init__(self, bench: Bench) -> None:
         super().__init__()

@@ -15,8 +15,8 @@ from textual.widgets.option_list import Option
 _BOX = """
     align: center middle;
     & > Vertical {
-        width: auto; max-width: 90%; height: auto; max-height: 90%;
-        border: round $primary; padding: 0 1; background: $surface;
+        width: auto; max-width: 95%; height: auto; max-height: 95%;
+        border: round $primary; border-title-color: $foreground; padding: 0 1; background: $surface;
     }
     &:ansi > Vertical { background: ansi_default; border: round ansi_default; }
 """
@@ -29,9 +29,8 @@ class TextDialog(ModalScreen[None]):
         """TextDialog { """
         + _BOX
         + """
-        VerticalScroll { width: auto; height: auto; max-height: 100%; }
-        Static { width: auto; max-width: 100%; }
-        .hint { color: $text-muted; height: 1; }
+        VerticalScroll { height: auto; max-height: 100%; scrollbar-size: 1 1; }
+        Static { width: 1fr; }
         &.-error > Vertical { border: round $error; }
     }"""
     )
@@ -46,18 +45,21 @@ class TextDialog(ModalScreen[None]):
 
     def __init__(self, title: str, text: Content | str, *, is_error: bool = False, at_end: bool = False) -> None:
         super().__init__(classes="-error" if is_error else None)
-        self._title, self._text, self._at_end = title, text, at_end
+        self._title, self._at_end = title, at_end
+        self._text = text if isinstance(text, Content) else Content(text)
 
     def compose(self) -> ComposeResult:
         """A box with a title, the text and how to leave."""
         with Vertical() as box:
             box.border_title = Content(self._title).markup
+            box.border_subtitle = "esc close  y copy  ↑↓ scroll"
             with VerticalScroll(can_focus=False):
-                yield Static(self._text if isinstance(self._text, Content) else Content(self._text))
-            yield Static("esc close   y copy   ↑↓ scroll", classes="hint")
+                yield Static(self._text)
 
     def on_mount(self) -> None:
         """A log is read from its end."""
+        widest = max(line.cell_length for line in self._text.split(allow_blank=True))
+        self.query_one(Vertical).styles.width = max(40, widest + 6)
         if self._at_end:
             self.query_one(VerticalScroll).scroll_end(animate=False)
 
@@ -67,7 +69,7 @@ class TextDialog(ModalScreen[None]):
 
     def action_copy(self) -> None:
         """Copy the whole text."""
-        self.app.copy_to_clipboard(self._text if isinstance(self._text, str) else self._text.plain)
+        self.app.copy_to_clipboard(self._text.plain)
         self.notify("Copied")
 
 

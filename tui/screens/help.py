@@ -35,4 +35,4 @@ def _keys(keys: str) -> str:
 
 
 def _line(keys: str, text: str, style: str = "") -> Content:
-    return Content.assemble((f"{keys:<14}", "bold $text-accent" if not style else style), (text, style))
+    return Content.assemble((f"{keys:<10}", "bold $text-accent" if not style else style), (text, style))

@@ -71,8 +71,9 @@ class ChartGrid(Grid):
     def _columns_and_rows(self) -> tuple[int, int]:
         width, height = self.size
         columns = max(1, min(_MAX_COLUMNS, width // _MIN_WIDTH, max(1, len(self._specs))))
-        rows = max(1, min(_MAX_ROWS, height // _MIN_HEIGHT, -(-max(1, len(self._specs)) // columns)))
-        return columns, rows
+        num = max(1, len(self._specs))
+        rows = max(1, min(_MAX_ROWS, height // _MIN_HEIGHT, -(-num // columns)))
+        return min(columns, -(-num // rows)), rows
 
     def _page_size(self) -> int:
         columns, rows = self._columns_and_rows()

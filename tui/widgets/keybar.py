@@ -12,7 +12,10 @@ class KeyBar(Widget):
     """As many keys as fit; each one can be clicked."""
 
     DEFAULT_CSS = """
-    KeyBar { height: 1; dock: bottom; padding: 0 1; background: $panel; color: $text-muted; text-wrap: nowrap; }
+    KeyBar {
+        height: 1; dock: bottom; padding: 0 1; background: $panel; color: $text-muted; text-wrap: nowrap;
+        link-style: none; link-color: $foreground; link-background-hover: $primary;
+    }
     KeyBar:ansi { background: ansi_default; }
     """
 

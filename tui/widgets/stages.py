@@ -75,13 +75,13 @@ def stage_line(progress: StageProgress, bar_width: int, *, chosen: bool) -> Cont
         " ",
         *_bar(progress, bar_width),
         " ",
-        (_numbers(progress), "" if progress.status == "running" else "$text-muted"),
+        (_numbers(progress), "" if progress.status == "running" else "dim"),
     )
 
 
 def _bar(progress: StageProgress, width: int) -> tuple[tuple[str, str], tuple[str, str]]:
     filled = round((progress.fraction or 0.0) * width)
-    return ("━" * filled, LOOKS[progress.status].colour), ("╌" * (width - filled), "$text-muted")
+    return ("━" * filled, LOOKS[progress.status].colour), ("╌" * (width - filled), "dim")
 
 
 def _numbers(progress: StageProgress) -> str:

@@ -19,10 +19,10 @@ class StateLook:
 LOOKS: Mapping[str, StateLook] = {
     "done": StateLook("✓", "done", "good", "$text-success"),
     "running": StateLook("◐", "running", "accent", "$text-accent"),
-    "queued": StateLook("○", "queued", "muted", "$text-muted"),
+    "queued": StateLook("○", "queued", "muted", "dim"),
     "failed": StateLook("✗", "failed", "bad", "$text-error"),
     "cancelled": StateLook("⊘", "cancelled", "warning", "$text-warning"),
     "lost": StateLook("?", "lost", "warning", "$text-warning"),
-    "waiting": StateLook("·", "waiting", "muted", "$text-muted"),
+    "waiting": StateLook("·", "waiting", "muted", "dim"),
     "cached": StateLook("=", "up to date", "good", "$text-success"),
 }

@@ -39,7 +39,7 @@ def header(project: str, branch: str, counts: Counts, main_metric: str, *, read_
     if read_only:
         parts.append(Content.styled("read-only", "$text-warning"))
     if main_metric:
-        parts.append(Content.styled(f"⚑ {neutral(main_metric)}", "$text-muted"))
+        parts.append(Content.styled(f"⚑ {neutral(main_metric)}", "dim"))
     return Content("  ").join(parts)
 
 
@@ -60,4 +60,4 @@ def status(experiment: Experiment) -> Content:
     look = LOOKS[experiment.status]
     where = "  ".join(part for part in (experiment.short_rev, *map(neutral, experiment.refs)) if part)
     state = (f"{look.glyph} {look.word}  ", look.colour) if experiment.kind == "experiment" else ""
-    return Content.assemble(state, where, (f"  {neutral(experiment.subject)}", "$text-muted"))
+    return Content.assemble(state, where, (f"  {neutral(experiment.subject)}", "dim"))

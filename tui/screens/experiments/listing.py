@@ -1,44 +1,91 @@
 """What the home screen shows of the experiments: which rows and columns, in which order, and every cell."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 
-from tui.core.experiments import Experiment, flat_values
-from tui.core.rows import Row, arrange, row_key
+from tui.core.columns import Column as Choice
+from tui.core.columns import choose_columns, sort_key
+from tui.core.comparison import MetricCell, metric_cell
+from tui.core.experiments import Experiment
+from tui.core.filters import parse_filter
+from tui.core.rows import Row, SortKey, arrange, keyed
+from tui.core.values import format_delta
+from tui.screens.experiments.sparks import WIDTH, Sparks
 from tui.settings import ViewState
 from tui.widgets.states import LOOKS
 from tui.widgets.table import Cell, Column
 from tui.widgets.times import age
 
+_VERDICTS = {"better": "good", "worse": "bad", "equal": "muted", "none": ""}
+_OWN = ("name", "delta", "when", "curve")
+
 
 class Listing:
-    """Rows for the table; cells are made when they are seen."""
+    """Rows for the table; a cell is made when it is seen."""
 
-    def __init__(self, experiments: Sequence[Experiment], state: ViewState, now: datetime) -> None:
-        self.experiments = experiments
-        self._state, self._now = state, now
-        self.filter_problem = ""
-        self._values = {id(e): {**flat_values(e.params), **flat_values(e.metrics)} for e in experiments}
-        self.main_metric = state.main_metric or next((k for e in experiments for k in flat_values(e.metrics)), None)
-        keys = list(dict.fromkeys(k for e in experiments for k in flat_values(e.metrics)))
-        self.columns = [
-            Column("name", "name", max_width=32),
-            *(Column(key, key, "right", max_width=20) for key in keys),
-            Column("when", "when"),
-        ]
-        words = state.filter.split()
-        key = state.sort
+    def __init__(self, experiments: Sequence[Experiment], state: ViewState, now: datetime, sparks: Sparks) -> None:
+        self.experiments, self.state = experiments, state
+        self._now, self._sparks = now.replace(second=0, microsecond=0), sparks
+        self._all = dict(keyed(experiments))
+        self._choices = {choice.text: choice for choice in choose_columns(experiments)}
+        found = parse_filter(state.filter, experiments)
+        self.filter_problem = found.error
+        self._num_matching = sum(map(found.matches, experiments)) if state.filter.strip() else len(experiments)
         self._rows = arrange(
             experiments,
-            lambda e: all(word in e.label for word in words),
-            None if key is None else (lambda e: (self._value(e, key) is None, self._value(e, key))),
+            found.matches if state.filter.strip() else None,
+            self._sort_key(),
             is_flat=state.is_flat,
             folded=state.folded,
         )
-        self._by_key = {row.key: row.experiment for row in self._rows}
+        self._deltas: dict[str, MetricCell] = {}
 
-    def _value(self, e, key):
-        return self._values[id(e)].get(key)
+    def is_for(self, experiments: Sequence[Experiment], state: ViewState, now: datetime) -> bool:
+        """Whether another listing of these would look the same."""
+        same_time = self._now == now.replace(second=0, microsecond=0)
+        return same_time and state == self.state and experiments == self.experiments
+
+    # Columns
+
+    @cached_property
+    def main_metric(self) -> Choice | None:
+        """The metric that experiments are judged by."""
+        chosen = self._choices.get(self.state.main_metric or "")
+        judging = self._judging_metrics
+        return chosen or next(iter(judging), None)
+
+    @cached_property
+    def _judging_metrics(self) -> list[Choice]:
+        """Metrics with a better and a worse side; those that vary come first."""
+        return [one for one in self._choices.values() if one.kind == "metric" and one.direction != "none"]
+
+    def next_metric(self) -> str | None:
+        """The metric after the main one."""
+        metrics = [one.text for one in self._judging_metrics]
+        if self.main_metric is None or self.main_metric.text not in metrics:
+            return None
+        return metrics[(metrics.index(self.main_metric.text) + 1) % len(metrics)]
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        """The name, the method, the main metric with its change, what varies, when, the curve, other metrics."""
+        choices, main = list(self._choices.values()), self.main_metric
+        method = [one for one in choices if one.kind == "method"]
+        first = method + ([main] if main is not None else [])
+        varying = [one for one in choices if one.varies and one not in first]
+        constant = [one for one in choices if one.kind == "metric" and not one.varies and one not in first]
+        columns = [Column("name", "name", max_width=30), *map(_column, first)]
+        if self._has_deltas:
+            columns.append(Column("delta", "Δ base", "right"))
+        columns += [*map(_column, varying), Column("when", "when"), Column("curve", "loss", width=WIDTH)]
+        return columns + [_column(one) for one in constant]
+
+    @cached_property
+    def _has_deltas(self) -> bool:
+        return any(self._delta(key, experiment).delta is not None for key, experiment in self._all.items())
+
+    # Rows
 
     @property
     def num_rows(self) -> int:
@@ -52,45 +99,150 @@ class Listing:
     def cell(self, row: int, column: str) -> Cell:
         """Content of the cell in a row, under a column key."""
         one = self._rows[row]
+        experiment = one.experiment
         if column == "name":
-            return _name(one)
+            return self._name(one)
+        if column == "delta":
+            return _delta_cell(self._delta(one.key, experiment), self.main_metric)
         if column == "when":
-            return (age(one.experiment.timestamp, self._now), "muted") if one.experiment.timestamp else ""
-        value = self._value(one.experiment, column)
-        return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+            return (age(experiment.timestamp, self._now) if experiment.timestamp else "", "muted")
+        if column == "curve":
+            return (self._sparks.of(one.key, experiment), "muted")
+        choice = self._choices[column]
+        return choice.format(experiment), "strong" if choice is self.main_metric else ""
+
+    def _name(self, row: Row) -> Cell:
+        """The name with its place in the tree and its state."""
+        one, flag = row.experiment, "⚑ " if row.key == self.state.baseline else ""
+        look = LOOKS[one.status]
+        if one.kind != "experiment":
+            fold = "▸" if row.is_folded else "▾" if row.num_children else " "
+            count = f" ({row.num_children})" if row.is_folded else ""
+            return f"{fold} {flag}{_commit_name(one)}{count}", "strong"
+        indent = "  " * row.depth
+        done = f" {one.stage or ''} {one.fraction:.0%}".replace("  ", " ") if one.fraction is not None else ""
+        style = look.style if one.status != "done" else ""
+        return f"{indent}{look.glyph} {flag}{one.label}{done}", style
 
     def find(self, key: str) -> Experiment | None:
-        return self._by_key.get(key)
+        """The experiment with this key, also if it is not shown."""
+        return self._all.get(key)
 
-    def is_like(self, other: "Listing") -> bool:
-        return False
+    # Sort
 
-    placeholder = "nothing matches"
-    sort_marks: tuple = ()
-    is_without_experiments = False
-    counts = ""
-    title = "Experiments"
+    def _sort_key(self) -> SortKey | None:
+        state = self.state
+        if state.sort in {"name", "when"}:
+            return _by_name(state.is_turned) if state.sort == "name" else _by_time(state.is_turned)
+        column = self._choices.get(state.sort or "")
+        return None if column is None else sort_key(column, (column.direction == "higher") != state.is_turned)
 
     @property
-    def marks(self) -> Mapping[str, str]:
-        return {key: "✱" for key in self._state.marks}
+    def sort_marks(self) -> list[tuple[str, bool]]:
+        """By what the rows are sorted, and whether the largest comes first."""
+        sort, is_turned = self.state.sort, self.state.is_turned
+        if sort == "when":
+            return [(sort, not is_turned)]
+        if sort == "name":
+            return [(sort, is_turned)]
+        column = self._choices.get(sort or "")
+        return [] if column is None else [(column.text, (column.direction == "higher") != is_turned)]
 
-    def next_sort(self):
-        return None
+    def next_sort(self) -> str | None:
+        """The column to sort by after the present one; the main metric is the first."""
+        keys = [column.key for column in self.columns if column.key not in {"delta", "curve"}]
+        if self.main_metric is not None:
+            keys = [self.main_metric.text, *(key for key in keys if key != self.main_metric.text)]
+        if self.state.sort not in keys:
+            return next(iter(keys), None)
+        place = keys.index(self.state.sort)
+        return keys[place + 1] if place + 1 < len(keys) else None
 
-    def next_metric(self):
-        return None
+    # Comparison
 
-    def to_compare(self, current):
-        return [e for e in self.experiments if row_key(e) in self._state.marks]
+    def baseline_of(self, experiment: Experiment) -> Experiment | None:
+        """The pinned baseline, or the commit that an experiment was started from."""
+        if self.state.baseline in self._all:
+            return self._all[self.state.baseline]
+        return self._all.get(experiment.baseline or "")
+
+    def _delta(self, key: str, experiment: Experiment) -> MetricCell:
+        """Change of the main metric against the baseline."""
+        if key not in self._deltas:
+            baseline, main = self.baseline_of(experiment), self.main_metric
+            if baseline is None or baseline is experiment or main is None or main.key is None:
+                self._deltas[key] = MetricCell(None, None, "none")
+            else:
+                self._deltas[key] = metric_cell(main.key.value(experiment), main.key.value(baseline), main.direction)
+        return self._deltas[key]
+
+    def to_compare(self, current: Experiment | None) -> list[Experiment]:
+        """What is marked, the baseline first; a single one with its baseline."""
+        marked = [self._all[key] for key in self.state.marks if key in self._all]
+        chosen = marked or ([current] if current is not None else [])
+        pinned = self._all.get(self.state.baseline or "")
+        if len(chosen) == 1:
+            baseline = self.baseline_of(chosen[0])
+            return [baseline, *chosen] if baseline is not None and baseline is not chosen[0] else chosen
+        if pinned in chosen:
+            return [pinned, *(one for one in chosen if one is not pinned)]
+        return chosen
+
+    # Words
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """Glyphs of marked rows."""
+        return dict.fromkeys(self.state.marks, "●")
+
+    @property
+    def counts(self) -> str:
+        """How many rows match."""
+        return f"{self._num_matching} of {len(self.experiments)}"
+
+    @property
+    def title(self) -> str:
+        """Title of the table."""
+        state = self.state
+        marked = sum(key in self._all for key in state.marks)
+        parts = [f"Experiments {self.counts if state.filter.strip() else len(self.experiments)}"]
+        parts += [f"filter: {state.filter}"] if state.filter.strip() else []
+        parts += [f"{marked} marked"] if marked else []
+        parts += ["list"] if state.is_flat else []
+        return " · ".join(parts)
+
+    @property
+    def placeholder(self) -> str:
+        """Why there are no rows."""
+        return "no row matches the filter; esc clears it" if self.experiments else "nothing here yet"
+
+    @property
+    def is_without_experiments(self) -> bool:
+        """Whether there are only commits."""
+        return bool(self.experiments) and all(one.kind != "experiment" for one in self.experiments)
 
 
-def _name(row: Row) -> Cell:
-    """The name with its place in the tree and its state."""
-    one = row.experiment
-    look = LOOKS[one.status]
-    if one.kind == "experiment":
-        percent = f" {one.fraction:.0%}" if one.fraction is not None else ""
-        return f"{'  ' * row.depth}{look.glyph} {one.label}{percent}", look.style if one.status != "done" else ""
-    fold = "▸" if row.is_folded else "▾" if row.num_children else " "
-    return f"{fold} {one.label}", "strong"
+def _column(choice: Choice) -> Column:
+    align = "left" if choice.kind == "method" else "right"
+    return Column(choice.text, choice.title, "left" if align == "left" else "right", max_width=18)
+
+
+def _commit_name(one: Experiment) -> str:
+    if one.kind == "workspace":
+        return "workspace"
+    return f"{one.refs[0]} {one.short_rev}" if one.refs else f"{one.short_rev} {one.subject}".rstrip()
+
+
+def _delta_cell(cell: MetricCell, main: Choice | None) -> Cell:
+    text = format_delta(cell.delta, main.text if main is not None else "")
+    arrow = "" if not cell.delta else "▲ " if cell.delta > 0 else "▼ "
+    return arrow + text, _VERDICTS[cell.verdict]
+
+
+def _by_name(is_turned: bool) -> SortKey:
+    return lambda one: [-ord(char) for char in one.label] if is_turned else one.label
+
+
+def _by_time(is_turned: bool) -> SortKey:
+    sign = 1 if is_turned else -1
+    return lambda one: (one.timestamp is None, sign * one.timestamp.timestamp() if one.timestamp else 0.0)

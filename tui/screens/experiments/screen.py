@@ -20,6 +20,7 @@ from tui.screens.compare.screen import CompareScreen
 from tui.screens.dialogs import Confirm
 from tui.screens.experiments.header import Counts, branch_of, count_runs, header, status
 from tui.screens.experiments.listing import Listing
+from tui.screens.experiments.sparks import SparkName, Sparks, read_sparks
 from tui.screens.launch.screen import LaunchScreen
 from tui.screens.run.screen import RunScreen
 from tui.widgets.filterbar import FilterBar
@@ -35,12 +36,6 @@ class ExperimentsScreen(PollingScreen[None]):
     scope: ClassVar[Scope] = "experiments"
     BINDINGS: ClassVar[list[BindingType]] = bindings("experiments")
     DEFAULT_CSS = """
-    ExperimentsScreen { layout: vertical; }
-    ExperimentsScreen #header { background: $panel; }
-    ExperimentsScreen:ansi #header { background: ansi_default; text-style: bold; }
-    ExperimentsScreen VirtualTable { border: round $panel-lighten-2; }
-    ExperimentsScreen VirtualTable:focus { border: round $primary; }
-    ExperimentsScreen:ansi VirtualTable { border: round ansi_default; }
     ExperimentsScreen #hint { height: 1; display: none; color: $text-accent; }
     """
 
@@ -65,17 +60,26 @@ class ExperimentsScreen(PollingScreen[None]):
             super().__init__()
             self.name, self.error = name, error
 
+    class Curves(Message):
+        """Loss curves of rows in view."""
+
+        def __init__(self, curves: dict[SparkName, str]) -> None:
+            super().__init__()
+            self.curves = curves
+
     def __init__(self, bench: Bench) -> None:
         super().__init__(bench)
-        self._listing = Listing([], bench.settings.state, bench.clock())
+        self._sparks = Sparks()
+        self._runs: list[Run] = []
+        self._listing = Listing([], bench.settings.state, bench.clock(), self._sparks)
         self._counts = Counts()
         self._problem = ""
         self._wanted: str | None = None
 
     def compose(self) -> ComposeResult:
         """From top to bottom: header, table, filter, status, keys."""
-        yield Line(id="header")
-        yield VirtualTable(id="table", placeholder="reading the project…")
+        yield Line(id="header", classes="title")
+        yield VirtualTable(id="table", classes="box", placeholder="reading the project…")
         yield Line("No experiments yet: press n to change params and launch the first run", id="hint")
         yield FilterBar("filter", self.bench.settings.state.filter)
         yield Line(id="status")
@@ -109,6 +113,7 @@ class ExperimentsScreen(PollingScreen[None]):
         if not self.accepts(message.request):
             return
         self._problem = ""
+        self._runs = message.runs
         counts = count_runs(message.experiments, message.runs)
         if counts != self._counts:
             self._counts = counts
@@ -129,9 +134,9 @@ class ExperimentsScreen(PollingScreen[None]):
     def _list(self, experiments: Sequence[Experiment] | None = None) -> None:
         """Arrange and show the experiments, or those of before under a changed view."""
         rows = self._listing.experiments if experiments is None else experiments
-        listing = Listing(rows, self.bench.settings.state, self.bench.clock())
-        if not listing.is_like(self._listing):
-            old, self._listing = self._listing, listing
+        state, now, old = self.bench.settings.state, self.bench.clock(), self._listing
+        if not old.is_for(rows, state, now):
+            listing = self._listing = Listing(rows, state, now, self._sparks)
             table = self._table
             if listing.columns != old.columns:
                 table.set_columns(listing.columns)
@@ -141,13 +146,29 @@ class ExperimentsScreen(PollingScreen[None]):
             table.set_sort(*listing.sort_marks)
         self._show_frame()
 
+    @work(thread=True, exclusive=True, group="sparks", exit_on_error=False)
+    def _read_sparks(self, wanted: dict[SparkName, Experiment], runs: list[Run]) -> None:
+        directories = {run.id: run.directory for run in runs if run.is_active}
+        self.post_message(self.Curves(read_sparks(self.bench.store, wanted, directories)))
+
+    @on(Curves)
+    def _show_sparks(self, message: Curves) -> None:
+        if self._sparks.learn(message.curves):
+            self._table.refresh_rows()
+
+    def _tick(self) -> None:
+        super()._tick()
+        wanted = self._sparks.take_wanted()
+        if wanted:
+            self._read_sparks(wanted, self._runs)
+
     def _show_frame(self) -> None:
         listing, bench = self._listing, self.bench
         self.query_one("#header", Line).text = header(
             bench.store.root.name,
             branch_of(listing.experiments),
             self._counts,
-            listing.main_metric or "",
+            listing.main_metric.text if listing.main_metric is not None else "",
             read_only=bench.read_only,
         )
         self.query_one("#hint", Line).display = listing.is_without_experiments and not bench.read_only

@@ -34,9 +34,7 @@ class Detail(Vertical):
     """Help of the highlighted key; while it is edited also its text."""
 
     DEFAULT_CSS = """
-    Detail { height: 5; border: round $panel-lighten-2; padding: 0 1; }
-    Detail:focus-within { border: round $primary; }
-    Detail:ansi { border: round ansi_default; }
+    Detail { height: 5; padding: 0 1; }
     Detail Horizontal { height: 1; display: none; }
     Detail.-editing Horizontal { display: block; }
     Detail.-editing #words { height: 2; }

@@ -44,7 +44,7 @@ def summary(plan: LaunchPlan) -> str:
 def _stage(stage: StagePlan, width: int) -> Content:
     name = fit(neutral(stage.stage), width)
     if not stage.will_run:
-        return Content.styled(f"= {name}  up to date", "$text-muted")
+        return Content.styled(f"= {name}  up to date", "dim")
     time = f"  ~{duration(stage.expected_s)}" if stage.expected_s is not None else ""
     why = neutral(stage.detail) or _REASONS.get(stage.reason or "unknown", "")
-    return Content.assemble(("▶ ", "$text-accent"), (name, "bold"), f"  {why}", (time, "$text-muted"))
+    return Content.assemble(("▶ ", "$text-accent"), (name, "bold"), f"  {why}", (time, "dim"))

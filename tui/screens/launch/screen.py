@@ -40,14 +40,9 @@ class LaunchScreen(WorkerScreen[Run | None]):
     BINDINGS: ClassVar[list[BindingType]] = bindings("launch")
     PLAN_DELAY_S = 0.4
     DEFAULT_CSS = """
-    LaunchScreen { layout: vertical; }
-    LaunchScreen #title { background: $panel; }
-    LaunchScreen:ansi #title { background: ansi_default; text-style: bold; }
     LaunchScreen #body { height: 1fr; layout: vertical; }
     LaunchScreen #left { height: 1fr; }
-    LaunchScreen #plan { height: 9; border: round $panel-lighten-2; padding: 0 1; }
-    LaunchScreen #plan:focus { border: round $primary; }
-    LaunchScreen:ansi #plan { border: round ansi_default; }
+    LaunchScreen #plan { height: 9; padding: 0 1; scrollbar-size: 1 1; }
     LaunchScreen.-wide #body { layout: horizontal; }
     LaunchScreen.-wide #plan { width: 45%; height: 1fr; }
     """
@@ -93,13 +88,13 @@ class LaunchScreen(WorkerScreen[Run | None]):
 
     def compose(self) -> ComposeResult:
         """The form with its details, beside or above the plan."""
-        yield Line("New run", id="title")
+        yield Line("New run", id="title", classes="title")
         with Horizontal(id="body"):
             with Vertical(id="left"):
                 yield ParamForm()
                 yield FilterBar("find key")
-                yield Detail()
-            with VerticalScroll(id="plan") as plan:
+                yield Detail(classes="box")
+            with VerticalScroll(id="plan", classes="box") as plan:
                 plan.border_title = "Plan"
                 yield Static(id="plan_text")
         yield KeyBar("launch")
@@ -200,7 +195,7 @@ class LaunchScreen(WorkerScreen[Run | None]):
         words = [
             Content.styled(f"✗ {neutral(problem)}", "$text-error") if problem else None,
             Content(neutral(one.help)),
-            Content.styled(f"{one.allowed}{default}; workspace {neutral(shown(one.value))}", "$text-muted"),
+            Content.styled(f"{one.allowed}{default}; workspace {neutral(shown(one.value))}", "dim"),
         ]
         detail.show(neutral(one.key), Content("\n").join([line for line in words if line]))
 

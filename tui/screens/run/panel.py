@@ -23,10 +23,7 @@ class Panels(Vertical):
     """Four views of which one is seen; the title lists them."""
 
     DEFAULT_CSS = """
-    Panels { border: round $panel-lighten-2; }
-    Panels:focus-within { border: round $primary; }
-    Panels:ansi { border: round ansi_default; }
-    Panels LogTail { background: transparent; }
+    Panels LogTail { scrollbar-size: 1 1; overflow-x: hidden; }
     """
 
     def compose(self) -> ComposeResult:
@@ -49,7 +46,7 @@ class Panels(Vertical):
     def choose(self, panel: Panel, *, focus: bool = True) -> None:
         """See another view."""
         self.query_one(ContentSwitcher).current = panel
-        titles = [Content.styled(name, "bold reverse" if name == panel else "$text-muted") for name in PANELS]
+        titles = [Content.styled(name, "bold reverse" if name == panel else "dim") for name in PANELS]
         self.border_title = Content(" ").join(titles).markup
         if focus:
             self.query_one(f"#{panel}").focus()

@@ -33,9 +33,6 @@ class RunScreen(PollingScreen[None]):
     scope: ClassVar[Scope] = "run"
     BINDINGS: ClassVar[list[BindingType]] = bindings("run")
     DEFAULT_CSS = """
-    RunScreen { layout: vertical; }
-    RunScreen #title { background: $panel; }
-    RunScreen:ansi #title { background: ansi_default; text-style: bold; }
     RunScreen ChartGrid { height: 3fr; min-height: 7; }
     RunScreen Panels { height: 2fr; min-height: 5; }
     RunScreen #problem { color: $text-error; display: none; }
@@ -79,11 +76,11 @@ class RunScreen(PollingScreen[None]):
 
     def compose(self) -> ComposeResult:
         """From top to bottom: title, stages, charts, panels."""
-        yield Line(title(self._experiment, None, self.bench.clock()), id="title")
+        yield Line(title(self._experiment, None, self.bench.clock()), id="title", classes="title")
         yield StageList()
         yield ChartGrid()
         yield Line(id="problem")
-        yield Panels()
+        yield Panels(classes="box")
         yield KeyBar("run")
 
     # Reading
@@ -141,7 +138,7 @@ class RunScreen(PollingScreen[None]):
         grid.show(charts(reading.series, stage))
         heading = title(reading.experiment, reading.run, self.bench.clock())
         note = "  ".join(part for part in (f"curves of {stage}" if stage else "", grid.page_text) if part)
-        self.query_one("#title", Line).text = Content.assemble(heading, "  ", (neutral(note), "$text-muted"))
+        self.query_one("#title", Line).text = Content.assemble(heading, "  ", (neutral(note), "dim"))
 
     def _show_panels(self, reading: Reading) -> None:
         panels = self.query_one(Panels)

@@ -1,0 +1,67 @@
+"""Small loss curves of the rows in view: asked for by cells, read by a worker, kept."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pipeline.contract.metrics import last_part
+from tui.core.errors import UserError
+from tui.core.experiments import Experiment
+from tui.core.ports import Store
+from tui.core.series import Series
+from tui.widgets.raster import sparkline
+
+SparkName = tuple[str, str, str]
+"""Key of the row, revision, and how far it is."""
+WIDTH = 8
+_AT_ONCE = 24
+
+
+class Sparks:
+    """What is known of the curves, and which ones are wanted."""
+
+    def __init__(self) -> None:
+        self._known: dict[SparkName, str] = {}
+        self._wanted: dict[SparkName, Experiment] = {}
+        self._last: dict[str, str] = {}
+
+    def of(self, key: str, experiment: Experiment) -> str:
+        """The curve of a row, or the one of before; what is not known is wanted from now on."""
+        name = (key, experiment.rev, f"{experiment.status} {experiment.stage} {experiment.fraction}")
+        if name not in self._known:
+            self._wanted[name] = experiment
+        return self._known.get(name, self._last.get(key, ""))
+
+    def take_wanted(self) -> dict[SparkName, Experiment]:
+        """Some of what is wanted; the rest is asked for again when it is seen."""
+        wanted = dict(list(self._wanted.items())[:_AT_ONCE])
+        self._wanted.clear()
+        return wanted
+
+    def learn(self, curves: Mapping[SparkName, str]) -> bool:
+        """Keep curves; whether any of them is new."""
+        self._known.update(curves)
+        before = dict(self._last)
+        self._last.update({key: curve for (key, _, _), curve in curves.items()})
+        return before != self._last
+
+
+def read_sparks(
+    store: Store, wanted: Mapping[SparkName, Experiment], directories: Mapping[str, Path]
+) -> dict[SparkName, str]:
+    """Curves of experiments; of one that cannot be read an empty one."""
+    curves = {}
+    for name, experiment in wanted.items():
+        try:
+            series = store.series(experiment, directories.get(experiment.run_id or ""))
+        except UserError:
+            series = []
+        curves[name] = spark(series)
+    return curves
+
+
+def spark(series: Sequence[Series]) -> str:
+    """The training loss, or else any loss, in a few characters."""
+    losses = [one for one in series if last_part(one.name) == "loss" and len(one.values)]
+    of_train = [one for one in losses if one.stage == "train"]
+    chosen = next((one for one in of_train if one.name == "train/loss"), next(iter(of_train or losses), None))
+    return sparkline(chosen.values, WIDTH) if chosen is not None else ""
