@@ -66,8 +66,9 @@ def _read(path: Path) -> list[dict[str, Any]]:
     except FileNotFoundError as error:
         raise StageError(f"{path}: no such file; run the prepare stage: dvc repro prepare") from error
     except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
         raise StageError(
-            f"{path}: cannot be read ({error}); run the prepare stage again: dvc repro -f prepare"
+            f"{path}: cannot be read ({reason}); run the prepare stage again: dvc repro -f prepare"
         ) from error
     if not rows:
         raise StageError(f"{path}: holds no rows; give prepare more data or another split")

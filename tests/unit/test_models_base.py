@@ -97,7 +97,7 @@ def _no_tokenizer(source: Path) -> None:
 
 def _foreign_tokenizer(source: Path) -> None:
     words = {f"word{number}": number for number in range(500)}
-    first, last = list(words)[0], list(words)[-1]
+    first, last = "word0", "word499"
     tokenizer = Tokenizer(models.WordLevel(words, unk_token=first))
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token=first, eos_token=last).save_pretrained(source)
 

@@ -25,6 +25,15 @@ from pipeline.contract.params import Params
 from pipeline.stages import base as base_stage
 
 Architecture = Literal["gpt2", "llama", "qwen3"]
+SCHEMA = pa.schema(
+    {
+        "id": pa.string(),
+        "category": pa.string(),
+        "prompt": pa.list_(pa.struct({"role": pa.string(), "content": pa.string()})),
+        "completion": pa.string(),
+        "num_tokens": pa.int64(),
+    }
+)
 WORDS = ("list", "count", "files", "lines", "folder", "notes", "below", "size", "name", "user")
 
 
@@ -92,17 +101,17 @@ def write_split(split: str, num_rows: int, *, repeat: int = 1) -> None:
         )
     path = paths.split_file(split)
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pylist(rows), path)
+    pq.write_table(pa.Table.from_pylist(rows, SCHEMA), path)
 
 
 def _make_model(architecture: Architecture, vocab_size: int) -> PreTrainedModel:
     if architecture == "gpt2":
         # Dropout off: comparisons between runs would need equal batches otherwise.
-        off = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+        off: dict[str, Any] = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
         return GPT2LMHeadModel(
             GPT2Config(vocab_size=vocab_size, n_embd=32, n_layer=2, n_head=2, n_positions=128, **off)
         )
-    shape = {
+    shape: dict[str, Any] = {
         "vocab_size": vocab_size,
         "hidden_size": 32,
         "intermediate_size": 64,
