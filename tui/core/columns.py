@@ -1,14 +1,14 @@
 """Which columns a table of experiments gets, in which order, and how it is sorted by them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import total_ordering
 from typing import Any, Literal
 
 from pipeline.contract.metrics import Direction, direction
 from pipeline.contract.paths import METRICS_DIR
 from tui.core.experiments import Experiment
-from tui.core.keys import MISSING, Key, all_keys, same
+from tui.core.keys import MISSING, Key, Side, all_keys, same, varying
 from tui.core.values import format_param, format_value
 
 _FIRST_METRICS = (
@@ -56,8 +56,7 @@ class Column:
 
 def choose_columns(experiments: Sequence[Experiment]) -> list[Column]:
     """The method, params that vary, metrics that vary, then what is the same in all rows; each by importance."""
-    params = [_column("param", key, experiments) for key in all_keys(experiments, "param")]
-    metrics = [_column("metric", key, experiments) for key in all_keys(experiments, "metric")]
+    params, metrics = _columns(experiments, "param"), _columns(experiments, "metric")
     methods = {method_of(experiment) for experiment in experiments} - {None}
     columns = [Column("method", "method", "method", "none", len(methods) > 1)] if methods else []
     rest = [column for column in params if not (methods and column.text in _IN_METHOD)]
@@ -66,11 +65,21 @@ def choose_columns(experiments: Sequence[Experiment]) -> list[Column]:
     return columns + [column for column in rest if column.varies] + [column for column in rest if not column.varies]
 
 
-def _column(kind: Literal["param", "metric"], key: Key, experiments: Sequence[Experiment]) -> Column:
-    column = Column(kind, key.text, short_title(key), direction(key.text) if kind == "metric" else "none", True, key)
-    values = [value for value in map(column.value, experiments) if value is not MISSING]
-    varies = any(not same(value, values[0]) for value in values[1:])
-    return column if varies else Column(kind, column.text, column.title, column.direction, False, key)
+def _columns(experiments: Sequence[Experiment], side: Side) -> list[Column]:
+    candidates = varying(experiments, side)
+    names = {name for _, name in candidates}
+    columns = []
+    for key in all_keys(experiments, side):
+        way = direction(key.text) if side == "metric" else "none"
+        column = Column(side, key.text, short_title(key), way, key.name in names, key)
+        columns.append(replace(column, varies=_varies(column, experiments)) if column.varies else column)
+    return columns
+
+
+def _varies(column: Column, experiments: Sequence[Experiment]) -> bool:
+    values = (value for value in map(column.value, experiments) if value is not MISSING)
+    first = next(values, MISSING)
+    return any(not same(value, first) for value in values)
 
 
 def metric_order(text: str) -> tuple[int, str]:

@@ -77,8 +77,24 @@ def all_keys(experiments: Iterable[Experiment], side: Side) -> list[Key]:
     ]
 
 
+def varying(experiments: Iterable[Experiment], side: Side) -> set[tuple[str, str]]:
+    """(file, name) of all keys that do not have the same value wherever they are there."""
+    first: dict[str, dict[str, Any]] = {}
+    found: set[tuple[str, str]] = set()
+    for experiment in experiments:
+        for path, document in (experiment.params if side == "param" else experiment.metrics).items():
+            known = first.setdefault(path, {})
+            for name, value in flat(document).items():
+                other = known.setdefault(name, value)
+                if other is not value and not same(value, other):
+                    found.add((path, name))
+    return found
+
+
 def same(one: Any, other: Any) -> bool:
     """Whether two values are the same to a person: 1 is 1.0, but true is not 1, and NaN is NaN."""
+    if type(one) is type(other) and isinstance(one, str | int | float):
+        return bool(one == other) or (one != one and other != other)
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, Sequence) and isinstance(other, Sequence) and not isinstance(one, str):

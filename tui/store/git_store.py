@@ -27,6 +27,9 @@ __all__ = ["NUM_COMMITS", "GitStore", "find_project"]
 NUM_COMMITS = 20
 """How many commits of the current branch are shown, next to those that branches, tags and experiments point at."""
 
+_SAVED_LIMIT = 100_000
+_SAVED_TIMEOUT_S = 60.0
+
 
 class GitStore:
     """Reads one project; safe to use from several threads. It never writes, locks or goes to the network."""
@@ -45,7 +48,7 @@ class GitStore:
         self._names = Names(self._project, self._history, self._commits)
         self._series = SeriesReader(self._project, layouts, cache, self._commits, self._workspace)
         self._cache, self._layouts = cache, layouts
-        self._directories: dict[str, Path] = {}
+        self._directories: dict[str, Path] = {}  # run id -> clone, of runs that are rows of their own
 
     @property
     def root(self) -> Path:
@@ -64,9 +67,11 @@ class GitStore:
         by_run, known = snapshot.by_run(), {ref.rev for ref in snapshot.refs.experiments}
         rows = []
         for run in runs:
-            self._directories[run.id] = run.directory
             if run.is_active or not (run.id in by_run or run.rev in known):
                 rows.append(self._live.experiment(run))
+                self._directories[run.id] = run.directory
+            else:
+                self._directories.pop(run.id, None)
         return rows
 
     def _rows(self, snapshot: Snapshot, live: list[Experiment], committed: dict[str, Run]) -> Iterator[Experiment]:
@@ -94,7 +99,7 @@ class GitStore:
     def series(self, experiment: Experiment, directory: Path | None = None) -> list[Series]:
         """All series of an experiment; a live one is read from the directory that it runs in."""
         with self._lock:
-            return self._series.read(experiment, directory)
+            return self._series.read(experiment, directory or self._directories.get(experiment.run_id or ""))
 
     def predictions(self, experiment: Experiment) -> Any:
         """Per-example results as a polars frame; an empty one when there are none locally."""
@@ -111,14 +116,16 @@ class GitStore:
             folder = self._folder(experiment)
             if folder is not None:
                 return find_predictions(folder)
-            files = self._commits.files(experiment.rev)
-            return find_predictions(None, self._cache, self._cache.outs(files, self._layouts.of(files)))
+            try:
+                files = self._commits.files(experiment.rev)
+                return find_predictions(None, self._cache, self._cache.outs(files, self._layouts.of(files)))
+            except (KeyError, ValueError):
+                return None
 
     def _folder(self, experiment: Experiment) -> Path | None:
         if experiment.kind == "workspace":
             return self.root
-        live = experiment.run_id is not None and self._history.read().by_run().get(experiment.run_id) is None
-        folder = self._directories.get(experiment.run_id or "") if live else None
+        folder = self._directories.get(experiment.run_id or "")
         return folder / self._project.prefix if folder is not None else None
 
     def changed_files(self, old: Experiment, new: Experiment) -> list[FileChange]:
@@ -130,11 +137,22 @@ class GitStore:
 
     def query(self, sql: str, runs: Sequence[Run] = (), limit: int = 10_000, timeout_s: float = 30.0) -> QueryResult:
         """Rows of a read-only query over the tables of docs/sql.md."""
+        return self._query(sql, runs, limit, timeout_s, {})
+
+    def saved_query(self, name: str, runs: Sequence[Run] = (), **parameters: Any) -> QueryResult:
+        """Rows of one of the application's own queries, which are the files in `sql/`."""
+        from tui.store.query import saved_query
+
+        return self._query(saved_query(name), runs, _SAVED_LIMIT, _SAVED_TIMEOUT_S, parameters)
+
+    def _query(
+        self, sql: str, runs: Sequence[Run], limit: int, timeout_s: float, parameters: dict[str, Any]
+    ) -> QueryResult:
         from tui.store.query import run_query
         from tui.store.tables import Tables
 
-        rows = self.experiments(runs)
-        return run_query(sql, Tables(self, rows, tuple(runs)), limit, timeout_s)
+        tables = Tables(self, self.experiments(runs), tuple(runs))
+        return run_query(sql, tables, limit, timeout_s, parameters)
 
 
 def _with_run(row: Experiment, run: Run | None) -> Experiment:

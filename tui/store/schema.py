@@ -1,0 +1,98 @@
+"""Tables that SQL sees; docs/sql.md describes the same columns, and a test compares the two."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SqlColumn:
+    """One column."""
+
+    name: str
+    type: str
+    description: str
+
+
+def _columns(*rows: tuple[str, str, str]) -> tuple[SqlColumn, ...]:
+    return tuple(SqlColumn(*row) for row in rows)
+
+
+_WHICH = (
+    ("rev", "VARCHAR", "full SHA, or `workspace`"),
+    ("name", "VARCHAR", "name of the experiment; else a branch or tag, or the short SHA"),
+)
+_SCORES = (
+    ("prediction", "VARCHAR", "answer"),
+    ("loss", "DOUBLE", "mean negative log-likelihood of the reference, per token"),
+    ("token_accuracy", "DOUBLE", "share of the reference's tokens predicted first"),
+    ("exact_match", "BOOLEAN", "whether the answer equals the reference after normalisation"),
+    ("chrf", "DOUBLE", "character n-gram F-score, 0 to 100"),
+    ("rouge_l", "DOUBLE", "longest common subsequence F-score, 0 to 1"),
+    ("completion_tokens", "BIGINT", "length of the answer"),
+    ("truncated", "BOOLEAN", "whether the answer was cut at the length limit"),
+)
+
+SCHEMA: dict[str, tuple[SqlColumn, ...]] = {
+    "experiments": _columns(
+        *_WHICH,
+        ("kind", "VARCHAR", "`workspace`, `commit` or `experiment`"),
+        ("baseline", "VARCHAR", "SHA of the commit that it was started from"),
+        ("refs", "VARCHAR", "branches and tags that point at it, with commas"),
+        ("timestamp", "TIMESTAMP", "when it was committed, or started; UTC"),
+        ("subject", "VARCHAR", "first line of the commit message"),
+        ("status", "VARCHAR", "`done`, `running`, `queued`, `failed`, `cancelled` or `lost`"),
+        ("method", "VARCHAR", "`base`, `full`, `lora`, `prompt tuning`, ...; null in projects of another make"),
+        ("stage", "VARCHAR", "stage that is running"),
+        ("fraction", "DOUBLE", "share of that stage that is done, 0 to 1"),
+        ("missing", "BIGINT", "number of declared files that are not available locally"),
+        ("error", "VARCHAR", "why the row is incomplete, or why the run failed"),
+        ("run_id", "VARCHAR", "run that made or makes it"),
+    ),
+    "params": _columns(
+        *_WHICH,
+        ("key", "VARCHAR", "dotted key; `file:key` where two files share it"),
+        ("value", "VARCHAR", "value as text; lists as JSON"),
+        ("number", "DOUBLE", "value, if it is a number"),
+    ),
+    "metrics": _columns(
+        *_WHICH,
+        ("key", "VARCHAR", "name, such as `test/exact_match`; `file:key` where two files share it"),
+        ("value", "DOUBLE", "value, if it is a number"),
+        ("text", "VARCHAR", "value, if it is text, true or false"),
+        ("direction", "VARCHAR", "`higher` or `lower` is better, or `none`"),
+    ),
+    "series": _columns(
+        *_WHICH,
+        ("stage", "VARCHAR", "stage, or the file's name in a project of another make"),
+        ("metric", "VARCHAR", "name, such as `train/loss`"),
+        ("step", "DOUBLE", "step"),
+        ("value", "DOUBLE", "value; null where it was not finite"),
+    ),
+    "predictions": _columns(
+        *_WHICH,
+        ("id", "VARCHAR", "identity of the example"),
+        ("category", "VARCHAR", "category of the example"),
+        ("prompt", "VARCHAR", "prompt"),
+        ("reference", "VARCHAR", "right answer"),
+        *_SCORES,
+        *((f"base_{name}", kind, f"the same of the base model: {text}") for name, kind, text in _SCORES),
+    ),
+    "runs": _columns(
+        ("id", "VARCHAR", "identity of the run"),
+        ("name", "VARCHAR", "name of the experiment"),
+        ("status", "VARCHAR", "as in `experiments`"),
+        ("baseline", "VARCHAR", "SHA of the commit that it was started from"),
+        ("snapshot", "VARCHAR", "SHA of the commit with what was launched"),
+        ("rev", "VARCHAR", "SHA of the experiment, once there is one"),
+        ("started_at", "TIMESTAMP", "UTC"),
+        ("ended_at", "TIMESTAMP", "UTC; null while it goes on"),
+        ("error", "VARCHAR", "why it failed"),
+        ("command", "VARCHAR", "command line that was run"),
+    ),
+    "commits": _columns(
+        ("rev", "VARCHAR", "full SHA"),
+        ("refs", "VARCHAR", "branches and tags that point at it, with commas"),
+        ("timestamp", "TIMESTAMP", "when it was committed; UTC"),
+        ("subject", "VARCHAR", "first line of the commit message"),
+    ),
+}
+"""Table -> columns, in order."""

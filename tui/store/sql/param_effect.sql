@@ -1,0 +1,14 @@
+-- One metric by the values of one param: $param and $metric are their keys.
+SELECT
+    p.value AS param,
+    count(*) AS num_experiments,
+    avg(m.value) AS mean,
+    min(m.value) AS lowest,
+    max(m.value) AS highest,
+    stddev_samp(m.value) AS spread
+FROM params AS p
+JOIN metrics AS m USING (rev, name)
+JOIN experiments AS e USING (rev, name)
+WHERE p.key = $param AND m.key = $metric AND m.value IS NOT NULL AND e.kind = 'experiment'
+GROUP BY p.value, p.number
+ORDER BY p.number NULLS LAST, p.value
