@@ -119,6 +119,8 @@ def _changed_deps(stage: DeclaredStage, lock: Mapping[str, Any], view: _View) ->
         if maker is not None and maker.name in view.will_run:
             continue
         now = _made_hash(dep, maker, view) if maker is not None else view.files.hash_of(dep)
+        if now is None and any(other.is_templated for other in view.stages):
+            raise UnknownHashError(f"{dep} may come from a stage that is a template")
         if now != _md5(old, dep):
             gone = "is missing" if now is None else "changed"
             return ("upstream" if maker is not None else _kind_of(dep, view)), f"{dep} {gone}"

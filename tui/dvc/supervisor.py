@@ -25,6 +25,7 @@ HEARTBEAT_S = 2.0
 GRACE_S = 10.0
 """Time between SIGINT and SIGTERM, and between SIGTERM and SIGKILL."""
 
+_LOCK_ATTEMPTS = 5
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 
 
@@ -119,11 +120,12 @@ class Supervisor:
 
 def note_event(status: RunStatus, stage: str, state: str, now: float) -> None:
     """A stage has started or was found up to date; DVC runs one at a time, so the one before it is done."""
-    for name, note in status.stages.items():
-        if note.status == "running" and name != stage:
+    if stage in status.stages:
+        return  # a supervisor that takes over reads the log from its beginning
+    for note in status.stages.values():
+        if note.status == "running":
             note.status, note.ended = "done", now
-    if stage not in status.stages:
-        status.stages[stage] = StageNote("running" if state == "running" else "cached", now)
+    status.stages[stage] = StageNote("running" if state == "running" else "cached", now)
 
 
 def end_processes(run_id: str, numbers: tuple[signal.Signals, ...], beat: Callable[[], None]) -> None:
@@ -140,12 +142,15 @@ def end_processes(run_id: str, numbers: tuple[signal.Signals, ...], beat: Callab
 
 
 def main() -> int:
-    """Look after a run unless somebody does already."""
+    """Look after a run unless somebody does; who only asks whether somebody does holds the lock for a moment, too."""
     files = RunFiles(Path(sys.argv[1]))
-    with exclusive(files.lock, wait=False) as held:
-        spec = read_spec(files)
-        if held and spec is not None:
-            Supervisor(files, spec).run()
+    spec = read_spec(files)
+    for _ in range(_LOCK_ATTEMPTS):
+        with exclusive(files.lock, wait=False) as held:
+            if held and spec is not None:
+                Supervisor(files, spec).run()
+                break
+        time.sleep(POLL_S)
     return 0
 
 
