@@ -119,9 +119,9 @@ def _manifest(trained: Manifest, adapters: tuple[Adapter, ...], trust_remote_cod
     )
 
 
-def _require_equal(comparison: Comparison, params: Deploy) -> None:
+def _require_equal(comparison: Comparison, limits: Deploy) -> None:
     num_changed = comparison.num_probes - comparison.num_equal
-    if num_changed <= params.max_changed_fraction * comparison.num_probes:
+    if num_changed <= limits.max_changed_fraction * comparison.num_probes:
         return
     raise StageError(
         f"{DIRECTORY}: the export answers {num_changed} of {comparison.num_probes} probes differently "
