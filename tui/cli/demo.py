@@ -62,7 +62,9 @@ def _show(context: Context) -> int:
 
         run_app(context.directory, read_only=False)
         return 0
-    return reading.experiments(context, argparse.Namespace(form="text", filter="", sort="", all_columns=False))
+    return reading.experiments(
+        context, argparse.Namespace(form="text", filter="", sort="", reverse=False, all_columns=False)
+    )
 
 
 if __name__ == "__main__":

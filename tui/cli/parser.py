@@ -38,7 +38,8 @@ def _add_init(commands: "argparse._SubParsersAction[Parser]") -> None:
 def _add_reading(commands: "argparse._SubParsersAction[Parser]") -> None:
     experiments = commands.add_parser("experiments", help="list all experiments")
     experiments.add_argument("--filter", default="", metavar="EXPR", help="such as 'method=lora test/exact_match>0.7'")
-    experiments.add_argument("--sort", default="", metavar="KEY", help="column to sort by; a leading - turns it round")
+    experiments.add_argument("--sort", default="", metavar="KEY", help="column to sort by, the best first")
+    experiments.add_argument("--reverse", action="store_true", help="turn the order round")
     experiments.add_argument("--all-columns", action="store_true", help="also columns that are the same everywhere")
     _add_formats(experiments)
     show = commands.add_parser("show", help="show one experiment")

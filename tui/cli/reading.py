@@ -23,7 +23,7 @@ def experiments(context: Context, options: argparse.Namespace) -> int:
     if chosen.error:
         raise UsageError(f"--filter {options.filter!r}: {chosen.error}")
     columns = choose_columns(rows)
-    rows = _sorted([row for row in rows if chosen.matches(row)], columns, options.sort)
+    rows = _sorted([row for row in rows if chosen.matches(row)], columns, options)
     if options.form == "json":
         print_json([as_json(row) for row in rows])
         return 0
@@ -68,15 +68,17 @@ def as_json(row: Experiment) -> dict[str, Any]:
     }
 
 
-def _sorted(rows: list[Experiment], columns: Sequence[Column], text: str) -> list[Experiment]:
-    if not text:
-        return rows
-    name, descending = text.removeprefix("-"), text.startswith("-")
+def _sorted(rows: list[Experiment], columns: Sequence[Column], options: argparse.Namespace) -> list[Experiment]:
+    """Rows by a column, the best first; by a column where neither way is better, the smallest."""
+    name = options.sort
+    if not name:
+        return rows[::-1] if options.reverse else rows
     found = [column for column in columns if name in {column.text, column.title}]
     if not found:
         known = ", ".join(column.text for column in columns if column.varies)
         raise UsageError(f"--sort {name!r}: no such column", hint=f"columns that differ: {known}")
-    return sorted(rows, key=sort_key(found[0], descending))
+    column = found[0]
+    return sorted(rows, key=sort_key(column, descending=(column.direction == "higher") != options.reverse))
 
 
 def _table_row(row: Experiment, columns: Sequence[Column]) -> list[str]:

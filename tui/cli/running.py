@@ -87,7 +87,7 @@ def _parse_override(text: str) -> tuple[str, Any]:
 def _print_plan(plan: LaunchPlan, form: str) -> int:
     if form == "json":
         print_json(plan)
-    else:
+    elif not plan.problems:
         rows = [_plan_row(stage) for stage in plan.stages]
         print_table(["stage", "", "why", "what changed", "last time"], rows)
         for warning in plan.warnings:

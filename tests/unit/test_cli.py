@@ -1,0 +1,148 @@
+"""The command line: what it prints, and its exit codes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.projects import commit, git, make_project
+from tui.__main__ import main
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two commits that differ in a param and a metric, and one experiment."""
+    root = make_project(tmp_path_factory.mktemp("cli") / "project")
+    write_score(root, 0.5)
+    commit(root, "First")
+    git(root, "branch", "first")
+    (root / "params.yaml").write_text((root / "params.yaml").read_text().replace("value: 2 ", "value: 7 "))
+    write_score(root, 0.75)
+    head = commit(root, "Second")
+    write_score(root, 0.25)
+    sha = commit(root, "dvc: commit experiment x\n\nFinetui-Status: failed")
+    git(root, "update-ref", f"refs/exps/{head[:2]}/{head[2:]}/cold-elk", sha)
+    git(root, "reset", "-q", "--hard", head)
+    return root
+
+
+def write_score(root: Path, score: float) -> None:
+    folder = root / "data/metrics/train"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "metrics.json").write_text(json.dumps({"test/accuracy": score}))
+
+
+def run(project: Path, *arguments: str) -> int:
+    return main(["-C", str(project), *arguments])
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> Any:
+    return json.loads(capsys.readouterr().out)
+
+
+def test_experiments_as_json_have_the_documented_shape(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(project, "experiments", "--json") == 0
+    rows = printed(capsys)
+    assert [row["kind"] for row in rows] == ["workspace", "commit", "experiment", "commit", "commit"]
+    fields = ["rev", "name", "kind", "baseline", "refs", "timestamp", "status", "params", "metrics", "missing", "error"]
+    assert all(list(row) == fields for row in rows)
+    experiment = rows[2]
+    assert (experiment["name"], experiment["status"]) == ("cold-elk", "failed")
+    assert experiment["baseline"] == rows[1]["rev"]
+    assert experiment["metrics"]["data/metrics/train/metrics.json"] == {"test/accuracy": 0.25}
+
+
+def test_a_table_can_be_sorted_and_filtered(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("experiments", "--csv", "--sort", "test/accuracy", "--filter", "test/accuracy>0.3 -workspace")
+    assert run(project, *arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in lines[1:]] == ["main", "first"]
+
+
+def test_markdown_neutralises_what_would_break_it(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(project, "experiments", "--md") == 0
+    header, rule, *rows = capsys.readouterr().out.splitlines()
+    assert header.startswith("| experiment |")
+    assert set(rule) == set("| -")
+    assert len(rows) == 5
+
+
+def test_show_names_an_experiment_by_its_name(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(project, "show", "cold-elk") == 0
+    out = capsys.readouterr().out
+    assert "status     failed" in out
+    assert "test/accuracy" in out
+
+
+def test_compare_marks_what_is_better(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(project, "compare", "first", "main", "cold-elk", "--json") == 0
+    comparison = printed(capsys)
+    accuracy = comparison["metrics"]["test/accuracy"]
+    assert accuracy["values"] == [0.5, 0.75, 0.25]
+    assert accuracy["verdicts"] == ["equal", "better", "worse"]
+    assert comparison["params"] == {"train.value": [2, 7, 7]}
+
+
+def test_diff_lists_params_metrics_and_files(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(project, "diff", "first", "main") == 0
+    out = capsys.readouterr().out
+    assert "train.value" in out
+    assert "0.75 ▲ +0.25" in out
+    assert "params.yaml" in out
+
+
+def test_query_answers_and_says_when_rows_are_left_out(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sql = "select name, value from metrics where key = 'test/accuracy' and name = 'cold-elk'"
+    assert run(project, "query", "--json", sql) == 0
+    assert printed(capsys) == [{"name": "cold-elk", "value": 0.25}]
+    assert run(project, "query", "--limit", "1", "select * from metrics") == 0
+    assert "first 1 rows" in capsys.readouterr().err
+
+
+def test_doctor_finds_the_project(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(project, "doctor", "--json")
+    checks = {check["name"]: check for check in printed(capsys)}
+    assert checks["project"]["state"] == "ok"
+    assert checks["params.yaml"]["state"] == "note"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("show", "nothing"), 2, "nothing"),
+        (("frobnicate",), 2, "frobnicate"),
+        (("experiments", "--filter", "nokey>1"), 2, "nokey"),
+        (("experiments", "--sort", "nokey"), 2, "nokey"),
+        (("query", "delete from metrics"), 2, ""),
+        (("query", "--limit", "0", "select 1"), 2, "positive"),
+        (("run", "-S", "train.value"), 2, "KEY=VALUE"),
+        (("run", "--plan", "-S", "train.valu=3"), 2, "train.value"),
+        (("--read-only", "run"), 2, "read-only"),
+        (("logs", "nothing"), 1, "nothing"),
+    ],
+)
+def test_wrong_use_is_one_message(
+    project: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    assert run(project, *arguments) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("finetui: ")
+    assert message in captured.err
+
+
+def test_a_folder_that_is_no_project_says_how_to_make_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, "experiments") == 2
+    assert "finetui init" in capsys.readouterr().err
+
+
+def test_control_characters_never_reach_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = make_project(tmp_path / "project")
+    folder = root / "data/metrics/train"
+    folder.mkdir(parents=True)
+    (folder / "metrics.json").write_text(json.dumps({"a\x1b[2Jb": 1, "text": "x\x1b]0;y\x07"}))
+    assert run(root, "show", "workspace") == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "\x07" not in out
