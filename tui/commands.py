@@ -110,13 +110,16 @@ COMMANDS: dict[Scope, tuple[Command, ...]] = {
         Command("toggle_differences", "d", "Differences", "Only rows that differ, or all rows", footer=True),
         Command("next_difference", "n", "Next difference", "Jump to the next row that differs", footer=True),
         Command("previous_difference", "p,N", "Previous difference", "Jump to the previous row that differs"),
-        Command("make_baseline", "b", "Baseline", "Make the column at the cursor the baseline", footer=True),
+        Command(
+            "next_baseline", "b", "Baseline", "Compare against the next experiment; or click its title", footer=True
+        ),
         Command("next_metric", "m,right_square_bracket", "Next curve", "Curves of the next metric", footer=True),
         Command("previous_metric", "M,left_square_bracket", "Previous curve", "Curves of the previous metric"),
+        Command("choose_metric", "o", "Choose curve", "Choose the curves from a list; enter takes those of the row"),
         Command("switch_focus", "tab", "Table or chart", "Move between the table and the chart", footer=True),
         Command("toggle_chart", "v", "Chart", "Show or hide the chart"),
         Command("toggle_log", "l", "Log scale", "Logarithmic or linear y axis"),
-        Command("copy_cell", "y", "Copy value", "Copy the whole value of the row as a table of tabs"),
+        Command("copy_row", "y", "Copy row", "Copy the full values of the row, separated by tabs"),
         Command("reload", "r", "Reload", "Read the curves again now"),
         Command("back", "escape,backspace", "Back", "Back to the experiments", footer=True),
     ),

@@ -100,7 +100,9 @@ class FakeStore:
 
     def series(self, experiment: Experiment, directory: Path | None = None) -> list[Series]:
         """Curves by the label of the experiment."""
-        answer: list[Series] = self.script.answer("series", self.curves.get(experiment.label, []), experiment, directory)
+        answer: list[Series] = self.script.answer(
+            "series", self.curves.get(experiment.label, []), experiment, directory
+        )
         return answer
 
     def predictions(self, experiment: Experiment) -> Any:

@@ -69,11 +69,29 @@ def experiments() -> list[Experiment]:
             metrics=metrics(0.91, 0.31, 400_000),
         ),
         experiment("brisk-owl", 0.94, 0.33, 60, params=params(rank=32), trainable=800_000),
-        experiment("warm-fox", 0.47, 0.88, 1, params=params("prompt_tuning", 0.05), trainable=8200, status="running",
-                   run_id="r1", stage="train", fraction=0.62),
+        experiment(
+            "warm-fox",
+            0.47,
+            0.88,
+            1,
+            params=params("prompt_tuning", 0.05),
+            trainable=8200,
+            status="running",
+            run_id="r1",
+            stage="train",
+            fraction=0.62,
+        ),
         experiment("late-bee", None, 0.0, 0, params=params("none", 0.001), status="queued", run_id="r2"),
-        experiment("cold-elk", None, 0.0, 55, params=params("none", 0.002), status="failed", run_id="r3",
-                   error="train failed: loss is NaN at step 40"),
+        experiment(
+            "cold-elk",
+            None,
+            0.0,
+            55,
+            params=params("none", 0.002),
+            status="failed",
+            run_id="r3",
+            error="train failed: loss is NaN at step 40",
+        ),
         experiment("calm-ant", 0.61, 0.7, 200, params=params("lora", 0.001, 8), status="cancelled"),
         Experiment(
             OLD,
@@ -84,8 +102,13 @@ def experiments() -> list[Experiment]:
             metrics=metrics(0.84, 0.42, 200_000),
         ),
         Experiment(
-            "a" * 40, "experiment", name="tiny-gnu", baseline=OLD, timestamp=NOW - timedelta(days=2),
-            params={"params.yaml": params(rank=4)}, metrics=metrics(0.79, 0.5, 100_000),
+            "a" * 40,
+            "experiment",
+            name="tiny-gnu",
+            baseline=OLD,
+            timestamp=NOW - timedelta(days=2),
+            params={"params.yaml": params(rank=4)},
+            metrics=metrics(0.79, 0.5, 100_000),
         ),
     ]
 
@@ -93,7 +116,9 @@ def experiments() -> list[Experiment]:
 def curve(stage: str, name: str, num: int, start: float, end: float, every: int = 5) -> Series:
     """A curve that falls from start to end."""
     steps = array("d", (i * every for i in range(num)))
-    values = array("d", (end + (start - end) * math.exp(-4 * i / num) + 0.03 * end * math.sin(i * 1.7) for i in range(num)))
+    values = array(
+        "d", (end + (start - end) * math.exp(-4 * i / num) + 0.03 * end * math.sin(i * 1.7) for i in range(num))
+    )
     return Series(stage, name, steps, values)
 
 
@@ -112,9 +137,16 @@ def curves(start: float = 4.0, num: int = 60) -> list[Series]:
 def run_of_fox() -> Run:
     """The run that goes on."""
     return Run(
-        id="r1", name="warm-fox", status="running", baseline=MAIN, snapshot="b" * 40,
-        started_at=NOW - timedelta(minutes=3), directory=Path("/nowhere/r1"), log=Path("/nowhere/r1.log"),
-        overrides={"train.peft": "prompt_tuning", "train.learning_rate": 0.05}, pid=4242,
+        id="r1",
+        name="warm-fox",
+        status="running",
+        baseline=MAIN,
+        snapshot="b" * 40,
+        started_at=NOW - timedelta(minutes=3),
+        directory=Path("/nowhere/r1"),
+        log=Path("/nowhere/r1.log"),
+        overrides={"train.peft": "prompt_tuning", "train.learning_rate": 0.05},
+        pid=4242,
         progress=(
             StageProgress("base", "cached"),
             StageProgress("prepare", "done", elapsed_s=3.2),
@@ -146,8 +178,14 @@ def store() -> FakeStore:
         fake.curves[row.label] = curves()
     fake.curves["warm-fox"] = curves(5.0, 36)
     fake.answers = [
-        {"id": str(i), "category": "files", "prompt": f"list the {i} newest files", "reference": f"ls -t | head -{i}",
-         "prediction": f"ls -t | head -{i}", "exact_match": 1.0}
+        {
+            "id": str(i),
+            "category": "files",
+            "prompt": f"list the {i} newest files",
+            "reference": f"ls -t | head -{i}",
+            "prediction": f"ls -t | head -{i}",
+            "exact_match": 1.0,
+        }
         for i in range(1, 6)
     ]
     return fake

@@ -10,15 +10,12 @@ from tui.core.comparison import MetricCell, metric_cell
 from tui.core.experiments import Experiment
 from tui.core.filters import parse_filter
 from tui.core.rows import Row, SortKey, arrange, keyed
-from tui.core.values import format_delta
 from tui.screens.experiments.sparks import WIDTH, Sparks
 from tui.settings import ViewState
+from tui.widgets.deltas import delta_cell
 from tui.widgets.states import LOOKS
 from tui.widgets.table import Cell, Column
 from tui.widgets.times import age
-
-_VERDICTS = {"better": "good", "worse": "bad", "equal": "muted", "none": ""}
-_OWN = ("name", "delta", "when", "curve")
 
 
 class Listing:
@@ -103,7 +100,7 @@ class Listing:
         if column == "name":
             return self._name(one)
         if column == "delta":
-            return _delta_cell(self._delta(one.key, experiment), self.main_metric)
+            return delta_cell(self._delta(one.key, experiment), self.main_metric.text if self.main_metric else "")
         if column == "when":
             return (age(experiment.timestamp, self._now) if experiment.timestamp else "", "muted")
         if column == "curve":
@@ -231,12 +228,6 @@ def _commit_name(one: Experiment) -> str:
     if one.kind == "workspace":
         return "workspace"
     return f"{one.refs[0]} {one.short_rev}" if one.refs else f"{one.short_rev} {one.subject}".rstrip()
-
-
-def _delta_cell(cell: MetricCell, main: Choice | None) -> Cell:
-    text = format_delta(cell.delta, main.text if main is not None else "")
-    arrow = "" if not cell.delta else "▲ " if cell.delta > 0 else "▼ "
-    return arrow + text, _VERDICTS[cell.verdict]
 
 
 def _by_name(is_turned: bool) -> SortKey:

@@ -18,7 +18,7 @@ def charts(series: Sequence[Series], stage: str | None) -> list[ChartSpec]:
     for one in series:
         if one.stage == stage and len(one.steps):
             groups.setdefault(last_part(one.name), []).append(one)
-    return [_chart(part, groups[part]) for part in sorted(groups, key=_rank)]
+    return [_chart(part, groups[part]) for part in sorted(groups, key=rank)]
 
 
 def stages_with_curves(series: Sequence[Series]) -> list[str]:
@@ -35,7 +35,8 @@ def default_stage(stages: Sequence[str], running: str | None) -> str | None:
     return "train" if "train" in stages else stages[-1] if stages else None
 
 
-def _rank(part: str) -> tuple[int, str]:
+def rank(part: str) -> tuple[int, str]:
+    """Sort key that puts the metrics first that are looked at first."""
     if part in _FIRST:
         return _FIRST.index(part), part
     return (len(_FIRST) + 1 if part in _LAST else len(_FIRST)), part

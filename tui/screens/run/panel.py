@@ -16,7 +16,11 @@ from tui.widgets.table import Column, ListRows, VirtualTable
 Panel = Literal["log", "params", "metrics", "answers"]
 PANELS: tuple[Panel, ...] = ("log", "params", "metrics", "answers")
 
-_VALUE_COLUMNS = (Column("key", "key", max_width=60), Column("value", "value", max_width=60), Column("note", "", max_width=40))
+_VALUE_COLUMNS = (
+    Column("key", "key", max_width=60),
+    Column("value", "value", max_width=60),
+    Column("note", "", max_width=40),
+)
 
 
 class Panels(Vertical):
