@@ -13,7 +13,9 @@ from tui.core.filters import parse_filter
 from tui.core.values import format_param, format_value
 
 _NUM_COLUMNS = 8
-"""Columns of params and metrics that the text table shows unless all are wanted."""
+"""Columns that the text table shows unless all are wanted."""
+_NUM_PARAMS = 3
+"""Params among them."""
 
 
 def experiments(context: Context, options: argparse.Namespace) -> int:
@@ -29,7 +31,7 @@ def experiments(context: Context, options: argparse.Namespace) -> int:
         return 0
     if not any(row.kind == "experiment" for row in rows) and not options.filter:
         print_error("no experiments yet; make one: finetui run")
-    shown = [column for column in columns if column.varies or options.all_columns]
+    shown = _shown(columns, options.all_columns)
     limit = len(shown) if options.form != "text" or options.all_columns else _NUM_COLUMNS
     headers = ["experiment", "rev", "status", *(column.title for column in shown[:limit])]
     print_table(headers, [_table_row(row, shown[:limit]) for row in rows], options.form)
@@ -79,6 +81,16 @@ def _sorted(rows: list[Experiment], columns: Sequence[Column], options: argparse
         raise UsageError(f"--sort {name!r}: no such column", hint=f"columns that differ: {known}")
     column = found[0]
     return sorted(rows, key=sort_key(column, descending=(column.direction == "higher") != options.reverse))
+
+
+def _shown(columns: Sequence[Column], everything: bool) -> list[Column]:
+    """The method, the metric that matters most, params that vary, then the other metrics."""
+    wanted = [column for column in columns if column.varies or everything]
+    metrics = [column for column in wanted if column.kind == "metric"]
+    first = [column for column in wanted if column.kind == "method"] + metrics[:1]
+    params = [column for column in wanted if column.kind == "param"]
+    few = params if everything else params[:_NUM_PARAMS]
+    return [*first, *few, *metrics[1:], *params[len(few) :]]
 
 
 def _table_row(row: Experiment, columns: Sequence[Column]) -> list[str]:
