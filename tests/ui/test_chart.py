@@ -211,6 +211,19 @@ async def test_labels_are_data_and_not_terminal_commands() -> None:
         assert "␛[2J[bold]x" in app.text()[0]
 
 
+async def test_every_cell_has_the_background_of_the_theme() -> None:
+    app = ChartApp(*curves(2))
+    async with app.run_test(size=(80, 20)) as pilot:
+        app.chart.crosshair = 50.0
+        for theme in ("textual-light", "textual-dark"):
+            app.theme = theme
+            await pilot.pause()
+            background = app.chart.rich_style.bgcolor
+            strips = [app.chart.render_line(y) for y in range(20)]
+            assert {segment.style.bgcolor for strip in strips for segment in strip if segment.style} == {background}
+            assert all(segment.style for strip in strips for segment in strip)
+
+
 HARD: dict[str, list[ChartSeries]] = {
     "one point": [ChartSeries("a", [3], [0.5])],
     "constant": [ChartSeries("a", range(50), [2.5] * 50)],

@@ -392,6 +392,21 @@ async def test_no_size_breaks_it(size: tuple[int, int], num_rows: int) -> None:
         assert {len(line) for line in app.screen_text()} == {size[0] - 1}
 
 
+async def test_every_cell_has_a_background_of_the_theme() -> None:
+    app = TableApp()
+    async with app.run_test(size=(80, 20)) as pilot:
+        table = await filled(pilot, Squares(10))
+        for theme in ("textual-light", "textual-dark"):
+            app.theme = theme
+            await pilot.pause()
+            plain = table.rich_style.bgcolor
+            for y in range(20):
+                found = {segment.style.bgcolor for segment in table.render_line(y) if segment.style}
+                assert len(found) == 1
+                assert (found == {plain}) == (y > 1)
+                assert all(segment.style for segment in table.render_line(y))
+
+
 async def test_a_table_without_columns() -> None:
     app = TableApp([])
     async with app.run_test(size=(40, 8)) as pilot:

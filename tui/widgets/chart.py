@@ -290,15 +290,10 @@ class LineChart(Widget, can_focus=True):
         super().notify_style_update()
         self._strips_stale = True
 
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """Lines on the background of the widget: a terminal's own colours may be the opposite of the theme's."""
-        base = self.rich_style
-        return [strip.apply_style(base) for strip in super().render_lines(crop)]
-
     def render_line(self, y: int) -> Strip:
         """One line of the chart."""
         lines = self._lines()
-        return lines[y] if y < len(lines) else Strip.blank(self.size.width)
+        return lines[y] if y < len(lines) else Strip.blank(self.size.width, self.rich_style)
 
     def _lines(self) -> list[Strip]:
         size = self.size
@@ -313,8 +308,7 @@ class LineChart(Widget, can_focus=True):
         return self._strips
 
     def _palette(self) -> Palette:
-        title, axis, placeholder, crosshair, *series = (
-            ink(self, f"chart--{name}")
-            for name in ("title", "axis", "placeholder", "crosshair", *(f"series-{i}" for i in range(NUM_COLOURS)))
-        )
-        return Palette(title, axis, placeholder, crosshair, tuple(series))
+        base = self.rich_style  # with a background: a terminal's own may be the opposite of the theme's
+        names = ("title", "axis", "placeholder", "crosshair", *(f"series-{i}" for i in range(NUM_COLOURS)))
+        title, axis, placeholder, crosshair, *series = (base + ink(self, f"chart--{name}") for name in names)
+        return Palette(base, title, axis, placeholder, crosshair, tuple(series))

@@ -22,6 +22,7 @@ _GAP = "  "
 class Palette:
     """The styles of a chart."""
 
+    base: Style
     title: Style
     axis: Style
     placeholder: Style
@@ -62,19 +63,21 @@ def paint(
         return _empty(width, height, caption, palette)
     lines = _heading(width, height, traces, caption, palette)
     lines += _plot(picture, traces, caption, palette)
-    lines.append(_strip([(picture.x_labels, palette.axis)], width))
+    lines.append(_strip([(picture.x_labels, palette.axis)], width, palette))
     return lines[:height]
 
 
-def _strip(parts: Sequence[tuple[str, Style]], width: int) -> Strip:
-    return Strip([Segment(text, style) for text, style in parts if text]).adjust_cell_length(width)
+def _strip(parts: Sequence[tuple[str, Style]], width: int, palette: Palette) -> Strip:
+    return Strip([Segment(text, style) for text, style in parts if text]).adjust_cell_length(width, palette.base)
 
 
 def _empty(width: int, height: int, caption: Caption, palette: Palette) -> list[Strip]:
-    lines = [_strip([], width) for _ in range(height)]
-    lines[height // 2] = _strip([(fit(neutral(caption.placeholder), width, "center"), palette.placeholder)], width)
+    lines = [_strip([], width, palette) for _ in range(height)]
+    lines[height // 2] = _strip(
+        [(fit(neutral(caption.placeholder), width, "center"), palette.placeholder)], width, palette
+    )
     if height > 1:
-        lines[0] = _strip([(shorten(_title(caption), width), palette.title)], width)
+        lines[0] = _strip([(shorten(_title(caption), width), palette.title)], width, palette)
     return lines
 
 
@@ -88,11 +91,11 @@ def _heading(width: int, height: int, traces: Sequence[Trace], caption: Caption,
     room = width - cell_width(title) - len(right)
     if heading_height(traces, height) == 2:
         first = [(title, palette.title), (" " * room, palette.axis), (right, palette.crosshair)]
-        return [_strip(first, width), _strip(_legend(traces, width, caption, palette), width)]
+        return [_strip(first, width, palette), _strip(_legend(traces, width, caption, palette), width, palette)]
     legend = _legend(traces, room - len(_GAP), caption, palette)
     used = sum(cell_width(text) for text, _ in legend)
     middle = [(_GAP, palette.axis), *legend, (" " * (room - len(_GAP) - used), palette.axis)]
-    return [_strip([(title, palette.title), *middle, (right, palette.crosshair)], width)]
+    return [_strip([(title, palette.title), *middle, (right, palette.crosshair)], width, palette)]
 
 
 def _where(traces: Sequence[Trace], caption: Caption) -> str:

@@ -1,5 +1,6 @@
 """Composition of a chart: where the plot, axes and markers lie, and which character is in each cell."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -46,28 +47,24 @@ def glyph(slot: int) -> str:
     return GLYPHS[(slot + slot // NUM_COLOURS) % len(GLYPHS)]
 
 
-def value_range(areas: Sequence[Spans | None]) -> tuple[float, float] | None:
+def value_range(traces: Sequence[Trace], view: View, *, log: bool) -> tuple[float, float] | None:
     """Range of the y axis with a margin; None if there is nothing to show."""
-    drawn = [area for area in areas if area is not None]
-    if not drawn:
+    found = [limits for trace in traces if (limits := trace.limits(view.x0, view.x1, log=log)) is not None]
+    if not found:
         return None
-    low, high = min(float(np.nanmin(a.low)) for a in drawn), max(float(np.nanmax(a.high)) for a in drawn)
+    low, high = min(limits[0] for limits in found), max(limits[1] for limits in found)
     smallest = max(abs(low), abs(high), 1e-280) * 1e-9
     margin = max((high / 2 - low / 2) * 2 * _Y_MARGIN, smallest)
     if high - low < smallest:
         margin = max(abs(low) * 0.05, 1e-280)
-    limit = np.finfo(np.float64).max
-    return float(np.clip(low - margin, -limit, limit)), float(np.clip(high + margin, -limit, limit))
+    return max(low - margin, -sys.float_info.max), min(high + margin, sys.float_info.max)
 
 
 def draw(traces: Sequence[Trace], view: View, size: Size, top: int, *, log: bool) -> Picture | None:
     """The chart at a size in cells, its first `top` rows left to titles; None if there is nothing to show."""
     width, plot_height = size.width, size.height - top - 1
-    if width < 1 or plot_height < 1:
-        return None
-    guess = max(1, width - 8) * DOT_COLUMNS
-    limits = value_range([t.decimated(view.x0, view.x1, guess, log=log) for t in traces])
-    if limits is None:
+    limits = value_range(traces, view, log=log)
+    if width < 1 or plot_height < 1 or limits is None:
         return None
     y_labels = _y_labels(limits, plot_height, log=log)
     left = min(max(map(len, y_labels.values()), default=0) + 1, max(0, width // 3))

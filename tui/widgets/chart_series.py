@@ -1,11 +1,12 @@
 """The series of a chart: what a caller hands over, and the growing buffers that are drawn from."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tui.widgets.raster import Bools, Curve, Floats, Spans, curve, positive, spans
+from tui.widgets.raster import Bools, Curve, Floats, Spans, curve, positive, spans, window
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,6 +124,14 @@ class Trace:
             points = self.positive_points() if log else self.points
             self._view, self._spans = view, spans(points, x0, x1, num_columns, log=log)
         return self._spans
+
+    def limits(self, x0: float, x1: float, *, log: bool) -> tuple[float, float] | None:
+        """Smallest and largest value (or its logarithm) in the visible range."""
+        y = window(self.positive_points() if log else self.points, x0, x1).values
+        if not len(y):
+            return None
+        low, high = float(y.min()), float(y.max())
+        return (math.log10(low), math.log10(high)) if log else (low, high)
 
     def nearest(self, step: float) -> tuple[float, float] | None:
         """Step and value of the sample nearest to a step."""

@@ -19,6 +19,7 @@ _BLANK_GAP, _CUT_GAP = " " * GAP, "│" + " " * (GAP - 1)
 class TableStyles:
     """The styles of a table; `names` are those that cells may ask for."""
 
+    base: Style
     header: Style
     footer: Style
     cursor: Style
@@ -54,7 +55,7 @@ class Sheet:
 
 def row_line(sheet: Sheet, cells: Sequence[tuple[str, str]], mark: str, *, is_cursor: bool) -> Strip:
     """One row; the cells are those of the layout, in its order."""
-    base = sheet.styles.cursor if is_cursor else Style.null()
+    base = sheet.styles.cursor if is_cursor else sheet.styles.base
     gutter = f"{_CURSOR if is_cursor else ' '}{fit(neutral(mark), 1)} "
     parts = [(gutter, base)]
     for place, ((text, name), (index, width)) in enumerate(zip(cells, sheet.layout.shown, strict=True)):

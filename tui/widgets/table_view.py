@@ -204,11 +204,6 @@ class TableView(ScrollView):
 
     # Painting
 
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """Lines on the background of the widget: a terminal's own colours may be the opposite of the theme's."""
-        base = self.rich_style
-        return [strip.apply_style(base) for strip in super().render_lines(crop)]
-
     def render_line(self, y: int) -> Strip:
         """One line: the header, a row, or the footer."""
         sheet = Sheet(self.columns, self._window.layout, self._styles_of_table(), self._width)
@@ -221,7 +216,7 @@ class TableView(ScrollView):
             return self._row_line(sheet, row)
         if not self.rows.num_rows and y == max(HEADER, self.size.height // 2):
             return placeholder_line(sheet, self._placeholder)
-        return Strip.blank(self._width)
+        return Strip.blank(self._width, sheet.styles.base)
 
     def _row_line(self, sheet: Sheet, row: int) -> Strip:
         content = self._window.content(row)
@@ -239,11 +234,13 @@ class TableView(ScrollView):
 
     def _styles_of_table(self) -> TableStyles:
         if self._table_styles is None:
+            base = self.rich_style  # with a background: a terminal's own may be the opposite of the theme's
             self._table_styles = TableStyles(
+                base,
                 self.get_component_rich_style("table--header"),
-                ink(self, "table--footer"),
+                base + ink(self, "table--footer"),
                 self.get_component_rich_style("table--cursor"),
-                ink(self, "table--placeholder"),
+                base + ink(self, "table--placeholder"),
                 {name: ink(self, f"table--{name}") for name in self.STYLES},
             )
         return self._table_styles
