@@ -4,6 +4,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
+from typing import ClassVar
 
 from textual import on
 from textual.app import App, SystemCommand
@@ -25,7 +26,7 @@ class FinetuiApp(App[None]):
     """The terminal workbench."""
 
     TITLE = "finetui"
-    BINDINGS: list[BindingType] = bindings("app")
+    BINDINGS: ClassVar[list[BindingType]] = bindings("app")
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
 

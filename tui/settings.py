@@ -82,7 +82,7 @@ def _fits(value: Any, hint: Any) -> bool:
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
     if hint is bool:
         return isinstance(value, bool)
-    return isinstance(value, str) or (value is None and hint != str)
+    return isinstance(value, str) or (value is None and hint is not str)
 
 
 def _clean(value: Any) -> Any:

@@ -67,7 +67,7 @@ class WorkerScreen(Screen[Result]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether an action can be started now."""
-        command = find(self.scope, action)
+        command = find(self.scope, action) if not parameters else None
         if command is None:
             return True
         return not (command.writes and self.bench.read_only) and self.is_available(action)

@@ -15,13 +15,13 @@ def help_text(screen: WorkerScreen[object]) -> Content:
     for command in COMMANDS[screen.scope]:
         style = "" if screen.check_action(command.action, ()) else "dim"
         lines.append(_line(_keys(command.keys), command.help, style))
-    lines += ["", Content.styled("Everywhere", "bold")]
+    lines += [Content(), Content.styled("Everywhere", "bold")]
     lines += [_line(_keys(command.keys), command.help) for command in COMMANDS["app"]]
     focused = screen.focused
     moves = [] if focused is None else list(_moves(type(focused).BINDINGS))
     if moves:
-        lines += ["", Content.styled("Moving", "bold"), *moves]
-    return Content("\n").join([Content(line) if isinstance(line, str) else line for line in lines])
+        lines += [Content(), Content.styled("Moving", "bold"), *moves]
+    return Content("\n").join(lines)
 
 
 def _moves(declared: Iterable[object]) -> Iterable[Content]:
@@ -35,4 +35,4 @@ def _keys(keys: str) -> str:
 
 
 def _line(keys: str, text: str, style: str = "") -> Content:
-    return Content.assemble((f"{keys:<10}", "bold $text-accent" if not style else style), (text, style))
+    return Content.assemble((f"{keys:<10}", style or "bold $text-accent"), (text, style))

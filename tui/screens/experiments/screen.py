@@ -306,10 +306,12 @@ class ExperimentsScreen(PollingScreen[None]):
         if row is not None and row.run_id is not None:
             name, run_id = row.label, row.run_id
             effect = f"{neutral(name)} ends as cancelled. Its metrics so far, its params and its log are kept."
-            self.app.push_screen(
-                Confirm("Stop this run?", effect, "Stop it"),
-                lambda answer: self._stop(name, run_id) if answer else None,
-            )
+
+            def stop(answer: bool | None) -> None:
+                if answer:
+                    self._stop(name, run_id)
+
+            self.app.push_screen(Confirm("Stop this run?", effect, "Stop it"), stop)
 
     @work(thread=True, group="stop", exit_on_error=False)
     def _stop(self, name: str, run_id: str) -> None:

@@ -48,7 +48,7 @@ def _shown(one: FormField, value: Any) -> str:
     if one.kind == "switch":
         return "● on" if value else "○ off"
     if one.kind == "choice":
-        return f"‹ {shown(value)} ›"
+        return f"◂ {shown(value)} ▸"
     return shown(value)
 
 

@@ -221,7 +221,7 @@ class RunScreen(PollingScreen[None]):
     def action_cycle_panel(self) -> None:
         """See the next view below."""
         panels = self.query_one(Panels)
-        panel = PANELS[(PANELS.index(panels.current) + 1) % len(PANELS)]  # type: ignore[arg-type]
+        panel = PANELS[(PANELS.index(panels.current) + 1) % len(PANELS)]
         panels.choose(panel)
         if panel == "answers" and not self._has_asked_answers:
             self._has_asked_answers = True
@@ -233,10 +233,13 @@ class RunScreen(PollingScreen[None]):
         if run is None:
             return
         effect = f"{neutral(run.name)} ends as cancelled. Its metrics so far, its params and its log are kept."
-        self.app.push_screen(Confirm("Stop this run?", effect, "Stop it"), self._stopper(run.id))
+        run_id = run.id
 
-    def _stopper(self, run_id: str) -> Any:
-        return lambda answer: self._stop(run_id) if answer else None
+        def stop(answer: bool | None) -> None:
+            if answer:
+                self._stop(run_id)
+
+        self.app.push_screen(Confirm("Stop this run?", effect, "Stop it"), stop)
 
     @work(thread=True, group="stop", exit_on_error=False)
     def _stop(self, run_id: str) -> None:
