@@ -46,7 +46,7 @@ def take_snapshot(project: Project, clone: Path, changed: Mapping[str, str], ide
 
 def fill_clone(project: Project, clone: Path, snapshot: str) -> None:
     """Check the snapshot out, and connect it to the project's cache."""
-    git(clone, "read-tree", "-u", "--reset", snapshot)
+    git(clone, "read-tree", "--no-recurse-submodules", "-u", "--reset", snapshot)
     local = clone / project.prefix / ".dvc" / "config.local"
     if not local.parent.is_dir():
         hint = "git add .dvc && git commit"

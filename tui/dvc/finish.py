@@ -12,8 +12,9 @@ from pipeline.contract.yaml12 import load_yaml
 from tui.dvc.git import GitError, git, try_git
 from tui.dvc.names import exps_namespace
 from tui.dvc.outcome import decide
+from tui.dvc.progress import keep_progress
 from tui.dvc.record import ENDED, RunFiles, RunSpec, RunStatus
-from tui.dvc.results import result_files, stale_files
+from tui.dvc.results import is_readable, result_files, stale_files
 
 _MAX_ERROR = 300
 _MAX_NAMES = 1_000
@@ -27,6 +28,7 @@ def finish(files: RunFiles, spec: RunSpec, status: RunStatus, witnessed: bool) -
         if status.outcome is None:
             status.outcome, status.error = decide(files, spec, status, witnessed)
             _close_stages(status)
+            keep_progress(files.clone / spec.prefix, spec, status)
             status.write(files.status)
         rev = try_git(files.clone, "rev-parse", "--verify", "--quiet", _PRIVATE_REF) or _commit(files, spec, status)
         status.rev, status.name = rev, _publish(files, spec, rev)
@@ -50,8 +52,9 @@ def _commit(files: RunFiles, spec: RunSpec, status: RunStatus) -> str:
     """The clone's state as one commit on the baseline."""
     root = files.clone / spec.prefix
     git(files.clone, "add", "-u")
-    _stage(files, spec, "--add", result_files(root))
-    _stage(files, spec, "--force-remove", stale_files(root, status, status.outcome == "done"))
+    if is_readable(root):
+        _stage(files, spec, "--add", result_files(root))
+        _stage(files, spec, "--force-remove", stale_files(root, status, status.outcome == "done"))
     tree = git(files.clone, "write-tree")
     message = _message(files, spec, status).encode()
     rev = git(files.clone, "commit-tree", tree, "-p", spec.baseline, stdin=message, environment=spec.identity)
@@ -94,5 +97,7 @@ def _publish(files: RunFiles, spec: RunSpec, rev: str) -> str:
 
 
 def _fetch(files: RunFiles, refspec: str) -> None:
+    """The options keep the user's Git configuration from forbidding it or from doing more than that."""
+    settings = ("-c", "protocol.file.allow=always", "-c", "fetch.prune=false")
     options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules")
-    git(files.root, "fetch", *options, str(files.clone), refspec)
+    git(files.root, *settings, "fetch", *options, str(files.clone), refspec)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.contract import paths
 from pipeline.contract.run_record import decode_run_record
+from tui.core.errors import UserError
 from tui.dvc.logscan import last_error
 from tui.dvc.plan import is_up_to_date
 from tui.dvc.record import RunFiles, RunSpec, RunStatus, State, read_exit_code
@@ -21,11 +22,18 @@ def decide(files: RunFiles, spec: RunSpec, status: RunStatus, witnessed: bool) -
         return "cancelled", None
     if code is not None:
         return "failed", describe_failure(files, spec, status) or f"dvc repro ended with exit code {code}"
-    if status.process is not None and is_up_to_date(files.clone / spec.prefix, spec.targets):
+    if status.process is not None and _has_everything(files.clone / spec.prefix, spec):
         return "done", None
     if witnessed:
         return "failed", describe_failure(files, spec, status) or "dvc repro was killed"
     return "lost", _NO_WITNESS
+
+
+def _has_everything(root: Path, spec: RunSpec) -> bool:
+    try:
+        return is_up_to_date(root, spec.targets)
+    except UserError:
+        return False
 
 
 def describe_failure(files: RunFiles, spec: RunSpec, status: RunStatus) -> str | None:

@@ -1,6 +1,7 @@
 """Param overrides: written into the text of params.yaml, comments kept, in a way that every YAML reader understands."""
 
 import difflib
+import json
 import re
 from collections.abc import Mapping
 from io import StringIO
@@ -34,6 +35,10 @@ def is_own_schema(values: Mapping[str, Any]) -> bool:
 
 def rewritten_params(root: Path, overrides: Mapping[str, Any]) -> str | None:
     """Text of params.yaml with the overrides; None without any. UsageError when a key or a value is wrong."""
+    try:
+        json.dumps(dict(overrides), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise UsageError("an override has a value that cannot be written", str(error)) from error
     text = _read_text(root)
     values = {} if text is None else _parse(text)
     _check_keys(values, overrides)

@@ -20,6 +20,8 @@ from tui.dvc.results import pipeline_files
 _MAX_CHANGES = 4
 _CODE_SUFFIXES = frozenset({".py", ".sh", ".ipynb", ".toml", ".cfg", ".sql", ".jinja", ".r", ".jl"})
 
+_READABLE = frozenset({".yaml", ".yml", ".json", ".lock"})
+
 Verdict = tuple[Reason, str]
 
 
@@ -73,12 +75,12 @@ def _verdict(stage: DeclaredStage, view: _View, force: bool) -> Verdict | None:
         return "forced", "runs also when it is up to date"
     if stage.is_templated:
         return "unknown", "its definition is a template, which only DVC can tell"
-    lock = view.lock_of(stage)
-    if lock is None:
-        return "new", "it has not run yet"
-    if stage.always_runs:
-        return "forced", "it is declared to run always"
     try:
+        lock = view.lock_of(stage)
+        if lock is None:
+            return "new", "it has not run yet"
+        if stage.always_runs:
+            return "forced", "it is declared to run always"
         return (
             _changed_command(stage, lock)
             or _changed_params(stage, lock, view)
@@ -216,6 +218,8 @@ def _relative(path: str, wdir: str) -> str:
 
 
 def _load(path: Path) -> dict[str, Any]:
+    if path.suffix not in _READABLE:
+        raise UnknownHashError(f"{path.name} is of a kind that only DVC reads")
     try:
         return _load_text(path.read_bytes())
     except OSError:

@@ -42,6 +42,12 @@ def family(run_id: str) -> list[psutil.Process]:
     return [process for process in members if process.pid != os.getpid()]
 
 
+def leader(run_id: str) -> list[float] | None:
+    """The process that leads a run's group, found without a record of it."""
+    leaders = [process for process in family(run_id) if os.getpgid(process.pid) == process.pid]
+    return identify(min(leaders, key=psutil.Process.create_time).pid) if leaders else None
+
+
 def send(run_id: str, number: signal.Signals) -> bool:
     """Signal every process of a run, by group and one by one outside it; False when none is left."""
     members = family(run_id)

@@ -21,6 +21,13 @@ def read_progress(root: Path, spec: RunSpec, status: RunStatus) -> tuple[StagePr
     return tuple(_progress(root / paths.metrics_dir(name), name, status.stages.get(name), spec) for name in names)
 
 
+def keep_progress(root: Path, spec: RunSpec, status: RunStatus) -> None:
+    """Write the progress into the status, which outlives the clone."""
+    for part in read_progress(root, spec, status):
+        if (note := status.stages.get(part.stage)) is not None:
+            note.step, note.num_steps, note.elapsed_s = part.step, part.num_steps, part.elapsed_s
+
+
 def _all_names(declared: list[str], status: RunStatus) -> list[str]:
     """Declared stages; those made from a template stand where it is declared, unexpected ones at the end."""
     names: list[str] = []
@@ -35,6 +42,8 @@ def _progress(folder: Path, name: str, note: StageNote | None, spec: RunSpec) ->
         return StageProgress(name, "waiting")
     if note.status == "cached":
         return StageProgress(name, "cached")
+    if note.elapsed_s is not None:
+        return StageProgress(name, note.status, note.step, note.num_steps, note.elapsed_s)
     since = datetime.fromisoformat(spec.started_at).timestamp()
     record = _current_record(folder, since)
     elapsed = max(0.0, (note.ended or time.time()) - note.started)

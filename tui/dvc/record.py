@@ -112,6 +112,11 @@ class StageNote:
     started: float
     """Seconds since the epoch."""
     ended: float | None = None
+    step: int = 0
+    """Last step; kept at the end of the run, when the files that tell it go away."""
+    num_steps: int | None = None
+    elapsed_s: float | None = None
+    """Seconds that it took; None until the end of the run."""
 
 
 @dataclass(slots=True)
@@ -155,7 +160,8 @@ def read_spec(files: RunFiles) -> RunSpec | None:
     """The request; None when the directory holds no run."""
     value = _read_object(files.request)
     try:
-        return RunSpec(**value) if value is not None else None
+        known = {name: value[name] for name in RunSpec.__dataclass_fields__ if name in value} if value else {}
+        return RunSpec(**known)
     except TypeError:
         return None
 

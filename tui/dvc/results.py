@@ -8,6 +8,7 @@ import yaml
 
 from pipeline.contract import paths
 from pipeline.contract.yaml12 import load_yaml
+from tui.core.errors import UserError
 from tui.dvc.declared import DeclaredStage, overlaps, producers, read_stages
 from tui.dvc.git import git, try_git
 from tui.dvc.record import RunStatus
@@ -25,6 +26,15 @@ def pipeline_files(root: Path) -> list[str]:
     """The tracked dvc.yaml files, relative to the root."""
     listed = git(root, "ls-files", "-z", "--", ":(glob)**/dvc.yaml")
     return sorted({str(paths.PIPELINE_FILE), *filter(None, listed.split("\0"))})
+
+
+def is_readable(root: Path) -> bool:
+    """Whether the pipeline's files still parse at the end of a run: a stage can break them."""
+    try:
+        read_stages(root, pipeline_files(root))
+    except UserError:
+        return False
+    return True
 
 
 def result_files(root: Path) -> list[str]:

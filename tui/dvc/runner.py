@@ -67,7 +67,10 @@ class DvcRunner:
         files, _ = self._find(run_id)
         if read_status(files).state in ENDED:
             return
-        files.stop.touch()
+        try:
+            files.stop.touch()
+        except OSError as error:
+            raise UserError("the run cannot be stopped", f"{files.stop}: {error.strerror}") from error
         if not self._is_supervised(files):
             self._supervise(files)
 

@@ -45,7 +45,9 @@ class Supervisor:
         status = self._status
         status.supervisor = processes.identify(psutil.Process().pid)
         if status.state not in ENDED:
-            if status.process is None and not self._files.stop.exists():
+            status.process = status.process or processes.leader(self._spec.id)
+            is_over = self._files.stop.exists() or self._files.exit_code.exists()
+            if status.process is None and not is_over:
                 self._start()
             self._follow()
             self._save("finishing")

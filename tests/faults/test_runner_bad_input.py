@@ -1,0 +1,128 @@
+"""What a user can get wrong before a run starts: one clear message each, and nothing left behind."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from tests.projects import fingerprint, git, make_dvc, make_project
+from tui.core.errors import UsageError, UserError
+from tui.core.runs import RunRequest
+from tui.dvc import DvcRunner, launch
+from tui.dvc.project import runs_directory
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(launch, "start_supervisor", lambda _files: pytest.fail("it must not start"))
+    return make_project(tmp_path / "project")
+
+
+def _refused(root: Path, request: RunRequest, kind: type[UserError] = UserError) -> UserError:
+    """The error of a launch, which the plan names as well, and which leaves everything as it was."""
+    before = fingerprint(root)
+    runner = DvcRunner(root)
+    with pytest.raises(kind) as caught:
+        runner.launch(request)
+    assert fingerprint(root) == before
+    assert runner.runs() == []
+    assert [path.name for path in runs_directory(root).glob("*")] in ([], [".lock"])
+    assert any(caught.value.title in problem for problem in runner.plan(request).problems)
+    return caught.value
+
+
+def test_a_folder_that_is_no_project(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no DVC project.*finetui init"):
+        DvcRunner(tmp_path)
+    with pytest.raises(UserError, match="no such folder"):
+        DvcRunner(tmp_path / "nowhere")
+
+
+def test_a_dvc_project_without_git(tmp_path: Path) -> None:
+    make_dvc(tmp_path)
+    assert _refused(tmp_path, RunRequest()).title == "this folder is no Git repository"
+
+
+def test_a_repository_without_a_commit(tmp_path: Path) -> None:
+    make_dvc(tmp_path)
+    git(tmp_path, "init", "-q")
+    error = _refused(tmp_path, RunRequest())
+    assert "no commit yet" in error.title
+    assert "git commit" in error.hint
+
+
+def test_a_project_without_stages(root: Path) -> None:
+    (root / "dvc.yaml").unlink()
+    assert "no pipeline" in _refused(root, RunRequest()).title
+
+
+@pytest.mark.parametrize("text", ["stages: [", "stages: 3", "stages:\n  a: 1", "- a", "stages: {a: {cmd: x\n"])
+def test_a_dvc_yaml_that_does_not_parse(root: Path, text: str) -> None:
+    (root / "dvc.yaml").write_text(text)
+    assert "dvc.yaml" in _refused(root, RunRequest()).title
+
+
+def test_a_dvc_yaml_that_git_does_not_know(root: Path) -> None:
+    git(root, "rm", "-q", "--cached", "dvc.yaml")
+    assert _refused(root, RunRequest()).hint == "git add dvc.yaml"
+
+
+def test_wrong_params_stages_and_names(root: Path) -> None:
+    assert "train.valeu" in _refused(root, RunRequest({"train.valeu": 1}), UsageError).detail
+    assert "'train'" in _refused(root, RunRequest(targets=("trian",)), UsageError).hint
+    assert "'--force'" in _refused(root, RunRequest(name="--force"), UsageError).detail
+    _refused(root, RunRequest({"train.value": object()}), UsageError)
+    _refused(root, RunRequest({"train.value": float("nan")}), UsageError)
+
+
+def test_params_that_do_not_parse(root: Path) -> None:
+    (root / "params.yaml").write_text("train: [")
+    assert "params.yaml" in _refused(root, RunRequest()).title
+
+
+def test_a_name_that_an_experiment_has(root: Path) -> None:
+    baseline = git(root, "rev-parse", "HEAD")
+    git(root, "update-ref", f"refs/exps/{baseline[:2]}/{baseline[2:]}/owl", baseline)
+    assert "exists already" in _refused(root, RunRequest(name="owl"), UsageError).title
+
+
+def test_an_unfinished_merge(root: Path) -> None:
+    git(root, "checkout", "-q", "-b", "other")
+    (root / "params.yaml").write_text("prepare: 1\n")
+    git(root, "commit", "-q", "-a", "-m", "Other params")
+    git(root, "checkout", "-q", "main")
+    (root / "params.yaml").write_text("prepare: 2\n")
+    git(root, "commit", "-q", "-a", "-m", "Params")
+    with pytest.raises(Exception, match="merge"):
+        git(root, "merge", "other")
+    before = fingerprint(root)
+    (root / "params.yaml").write_text("prepare: 3\n")
+    with pytest.raises(UserError, match="merge is not finished"):
+        DvcRunner(root).launch(RunRequest())
+    (root / "params.yaml").write_bytes(before["params.yaml"])
+    assert fingerprint(root) == before
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_folder_that_cannot_be_written(root: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, "cannot be written", str(root))
+
+    monkeypatch.setattr(launch.RunSpec, "write", fail)
+    with pytest.raises(UserError, match="cannot be prepared") as caught:
+        DvcRunner(root).launch(RunRequest())
+    assert caught.value.hint
+    assert [path.name for path in runs_directory(root).glob("*")] == [".lock"]
+
+
+def test_no_git_at_all(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(UserError, match="git is not installed"):
+        DvcRunner(root).launch(RunRequest())
+
+
+def test_a_run_that_does_not_exist(root: Path) -> None:
+    runner = DvcRunner(root)
+    for act in (runner.stop, runner.remove, runner.read_log):
+        with pytest.raises(UsageError, match="no such run"):
+            act("../../etc")  # type: ignore[operator]  # three methods with the same first parameter
