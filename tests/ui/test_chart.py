@@ -86,7 +86,16 @@ async def test_the_legend_counts_what_does_not_fit() -> None:
         legend = app.text()[1]
         shown = legend.count("run-")
         assert 0 < shown < 12
-        assert f"+{12 - shown} more" in legend
+        assert legend.rstrip().endswith(f"+{12 - shown}")
+
+
+async def test_a_small_chart_keeps_the_values_of_the_legend() -> None:
+    app = ChartApp(*curves(3), title="train/loss")
+    async with app.run_test(size=(26, 7)):
+        assert app.text()[0].rstrip() == "train/loss  ● -0.01498 +2"
+    app = ChartApp(*curves(3), title="eval/exact_match")
+    async with app.run_test(size=(26, 7)):
+        assert app.text()[0].rstrip() == "eval/exact_match  3 series"
 
 
 async def test_an_empty_chart_says_why() -> None:

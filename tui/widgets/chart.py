@@ -12,8 +12,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.widgets.chart_paint import Caption, Palette, heading_height, paint
-from tui.widgets.chart_picture import NUM_COLOURS, Picture, draw
+from tui.widgets.chart_picture import Picture, draw
 from tui.widgets.chart_series import ChartSeries, Trace
+from tui.widgets.chart_style import COMPONENTS, CSS
 from tui.widgets.chart_view import View, Zoom, panned, whole_view, zoomed
 from tui.widgets.ink import ink
 
@@ -23,53 +24,8 @@ __all__ = ["ChartSeries", "LineChart"]
 class LineChart(Widget, can_focus=True):
     """Draws the series that it was given; posts `Hovered` so that neighbours can share the cross-hair."""
 
-    DEFAULT_CSS = """
-    LineChart {
-        height: 1fr;
-        min-height: 3;
-        & > .chart--title { text-style: bold; }
-        &:focus > .chart--title { color: $accent; text-style: bold underline; }
-        & > .chart--axis, & > .chart--placeholder { color: $text-muted; }
-        & > .chart--crosshair { color: $accent; }
-        & > .chart--series-0 { color: #4e9af1; }
-        & > .chart--series-1 { color: #f2b134; }
-        & > .chart--series-2 { color: #6cc24a; }
-        & > .chart--series-3 { color: #f06c6c; }
-        & > .chart--series-4 { color: #b98af5; }
-        & > .chart--series-5 { color: #3fc8cc; }
-        & > .chart--series-6 { color: #f08ac0; }
-        & > .chart--series-7 { color: #c8c8c8; }
-        &:light {
-            & > .chart--series-0 { color: #1463c4; }
-            & > .chart--series-1 { color: #a06a00; }
-            & > .chart--series-2 { color: #2c7a12; }
-            & > .chart--series-3 { color: #c02626; }
-            & > .chart--series-4 { color: #7a3fd0; }
-            & > .chart--series-5 { color: #0a7a80; }
-            & > .chart--series-6 { color: #b5287a; }
-            & > .chart--series-7 { color: #505050; }
-        }
-        &:ansi {
-            & > .chart--axis, & > .chart--placeholder { color: ansi_default; text-style: dim; }
-            & > .chart--series-0 { color: ansi_blue; }
-            & > .chart--series-1 { color: ansi_yellow; }
-            & > .chart--series-2 { color: ansi_green; }
-            & > .chart--series-3 { color: ansi_red; }
-            & > .chart--series-4 { color: ansi_magenta; }
-            & > .chart--series-5 { color: ansi_cyan; }
-            & > .chart--series-6 { color: ansi_bright_magenta; }
-            & > .chart--series-7 { color: ansi_default; }
-        }
-    }
-    """
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "chart--title",
-        "chart--axis",
-        "chart--placeholder",
-        "chart--crosshair",
-        *(f"chart--series-{i}" for i in range(NUM_COLOURS)),
-    }
+    DEFAULT_CSS = CSS
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(COMPONENTS)
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("plus,equals_sign", "zoom(0.5)", "Zoom in", show=False),
@@ -309,6 +265,5 @@ class LineChart(Widget, can_focus=True):
 
     def _palette(self) -> Palette:
         base = self.rich_style  # with a background: a terminal's own may be the opposite of the theme's
-        names = ("title", "axis", "placeholder", "crosshair", *(f"series-{i}" for i in range(NUM_COLOURS)))
-        title, axis, placeholder, crosshair, *series = (base + ink(self, f"chart--{name}") for name in names)
+        title, axis, placeholder, crosshair, *series = (base + ink(self, name) for name in COMPONENTS)
         return Palette(base, title, axis, placeholder, crosshair, tuple(series))

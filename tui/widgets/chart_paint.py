@@ -8,14 +8,12 @@ from rich.style import Style
 from textual.geometry import Size
 from textual.strip import Strip
 
-from tui.widgets.chart_picture import Picture, glyph, runs
+from tui.widgets.chart_legend import GAP, legend, sample_step
+from tui.widgets.chart_picture import Picture, runs
 from tui.widgets.chart_series import Trace
 from tui.widgets.text import cell_width, fit, neutral, shorten
-from tui.widgets.ticks import short_number, step_number
 
 _MIN_HEIGHT_FOR_LEGEND = 9
-_SHORTEST_LABEL = 6
-_GAP = "  "
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,51 +84,22 @@ def _title(caption: Caption) -> str:
 
 
 def _heading(width: int, height: int, traces: Sequence[Trace], caption: Caption, palette: Palette) -> list[Strip]:
-    right = _where(traces, caption)
+    step = sample_step(traces, caption.crosshair)
+    right = f"{GAP}{caption.x_label} {step}" if step else ""
     title = shorten(_title(caption), max(width - len(right), width // 2))
     room = width - cell_width(title) - len(right)
     if heading_height(traces, height) == 2:
         first = [(title, palette.title), (" " * room, palette.axis), (right, palette.crosshair)]
         return [_strip(first, width, palette), _strip(_legend(traces, width, caption, palette), width, palette)]
-    legend = _legend(traces, room - len(_GAP), caption, palette)
+    legend = _legend(traces, room - len(GAP), caption, palette)
     used = sum(cell_width(text) for text, _ in legend)
-    middle = [(_GAP, palette.axis), *legend, (" " * (room - len(_GAP) - used), palette.axis)]
+    middle = [(GAP, palette.axis), *legend, (" " * (room - len(GAP) - used), palette.axis)]
     return [_strip([(title, palette.title), *middle, (right, palette.crosshair)], width, palette)]
 
 
-def _where(traces: Sequence[Trace], caption: Caption) -> str:
-    """The step of the sample that is nearest to the cross-hair."""
-    crosshair = caption.crosshair
-    if crosshair is None:
-        return ""
-    steps = [found[0] for trace in traces if (found := trace.nearest(crosshair)) is not None]
-    return f"{_GAP}{caption.x_label} {step_number(min(steps, key=lambda step: abs(step - crosshair)))}" if steps else ""
-
-
 def _legend(traces: Sequence[Trace], width: int, caption: Caption, palette: Palette) -> list[tuple[str, Style]]:
-    """Glyph, label and value of each series; what does not fit is counted."""
-    shown = [(i, trace) for i, trace in enumerate(traces) if not trace.series.faint]
-    values = [_value(trace, caption.crosshair) for _, trace in shown]
-    longest = max(map(len, values), default=0) + len(_GAP) + 3
-    room = max(_SHORTEST_LABEL, width // max(len(shown), 1) - longest)
-    parts: list[tuple[str, Style]] = []
-    used = 0
-    for number, ((index, trace), value) in enumerate(zip(shown, values, strict=True)):
-        text = f"{glyph(trace.slot(index))} {shorten(neutral(trace.series.label), room)} {value}"
-        rest = f"+{len(shown) - number} more"
-        needed = 0 if number == len(shown) - 1 else len(_GAP) + len(rest)
-        if used + cell_width(text) + needed > width:
-            return [*parts, (shorten(rest, max(0, width - used)), palette.axis)]
-        parts += [(text, palette.of(trace, index)), (_GAP, palette.axis)]
-        used += cell_width(text) + len(_GAP)
-    return parts[:-1]
-
-
-def _value(trace: Trace, crosshair: float | None) -> str:
-    if crosshair is None:
-        return "-" if trace.last is None else short_number(trace.last)
-    found = trace.nearest(crosshair)
-    return "-" if found is None else short_number(found[1])
+    parts = legend(traces, width, caption.crosshair)
+    return [(text, palette.axis if index is None else palette.of(traces[index], index)) for text, index in parts]
 
 
 def _plot(picture: Picture, traces: Sequence[Trace], caption: Caption, palette: Palette) -> list[Strip]:

@@ -42,7 +42,7 @@ class TableView(ScrollView):
         & > .table--footer { color: $text-muted; }
         & > .table--placeholder { color: $text-muted; }
         & > .table--cursor { background: $foreground 12%; }
-        &:focus > .table--cursor { background: $primary 45%; }
+        &:focus > .table--cursor { background: $primary 35%; }
         & > .table--muted { color: $text-muted; }
         & > .table--strong { text-style: bold; }
         & > .table--good { color: $text-success; }
