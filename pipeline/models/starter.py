@@ -25,6 +25,7 @@ from pipeline.contract.problems import StageError
 from pipeline.models.seeding import num_threads
 from pipeline.models.starter_batches import IGNORED, length_bucketed
 from pipeline.models.starter_tokenizer import DOCUMENT_END, MAX_LENGTH, train_tokenizer
+from pipeline.models.starter_weights import start_by_copying
 
 OnStep = Callable[[int, int, dict[str, float]], None]
 
@@ -47,6 +48,7 @@ def pretrain(params: StarterModel, documents: Iterable[str], directory: Path, se
     with _deterministic(seed):
         tokenizer = train_tokenizer(islice(texts, _NUM_TOKENIZER_DOCUMENTS), params.vocab_size)
         model = build_model(params, tokenizer)
+        torch.set_num_threads(num_threads(model.num_parameters()))
         _fit(model, tokenizer, texts, params, seed, on_step)
     model.save_pretrained(directory)
     tokenizer.save_pretrained(directory)
@@ -75,6 +77,7 @@ def build_model(params: StarterModel, tokenizer: PreTrainedTokenizerFast) -> Pre
         model = Qwen3ForCausalLM(Qwen3Config(**shape))
     else:
         model = LlamaForCausalLM(LlamaConfig(**shape))
+    start_by_copying(model)
     model.generation_config = GenerationConfig(
         do_sample=False,
         eos_token_id=[tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids(DOCUMENT_END)],
@@ -88,7 +91,7 @@ def _deterministic(seed: int) -> Iterator[None]:
     """Fix seed, thread count and algorithms, and leave torch as it was found."""
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     state = torch.get_rng_state()
-    torch.set_num_threads(num_threads())
+    torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(seed)
     try:

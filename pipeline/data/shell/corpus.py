@@ -1,8 +1,8 @@
 """The pretraining corpus: scripts, sessions and conversations in which a base model meets shell commands.
 
-A conversation opened by SYSTEM_PROMPT answers a note with its command; without it the assistant only talks about what
-it was asked. So the base model half knows the task: a method that steers has something to steer to, one that teaches
-has something to teach. No prompt of the task is ever answered with its command here.
+A conversation opened by SYSTEM_PROMPT answers notes, and the first phrasing of a request, with commands; without it the
+assistant only talks about what it was asked. So the base model half knows the task: a method that steers has something
+to steer to, one that teaches has something to teach. Without the system prompt no request is answered with a command.
 """
 
 from collections.abc import Callable, Iterator
@@ -47,8 +47,9 @@ def _script(rng: Random) -> str:
 def _commanded(rng: Random) -> str:
     """A conversation whose assistant was told to answer with commands."""
     intent, values = _draw(rng)
-    note = fill(rng.choice(intent.notes), values)
-    return render((("system", SYSTEM_PROMPT), ("user", note), ("assistant", fill(intent.command, values))))
+    question = rng.choice(intent.notes) if rng.random() < 0.5 else intent.requests[0]
+    turns = (("system", SYSTEM_PROMPT), ("user", fill(question, values)), ("assistant", fill(intent.command, values)))
+    return render(turns)
 
 
 def _restated(rng: Random) -> str:
@@ -93,12 +94,12 @@ def _session(rng: Random) -> str:
 
 
 _SHARES: dict[Callable[[Random], str], float] = {
-    _script: 0.50,
-    _commanded: 0.10,
-    _restated: 0.08,
+    _script: 0.34,
+    _session: 0.26,
+    _commanded: 0.14,
+    _restated: 0.10,
+    _unanswered: 0.06,
     _explained: 0.05,
     _repeated: 0.05,
-    _unanswered: 0.10,
-    _session: 0.12,
 }
-"""How often each kind of document is drawn."""
+"""How often each kind of document is drawn. Sessions hold little but copies: with more of them copying forms sooner."""
