@@ -141,6 +141,8 @@ class _Builder:
         for path, details in _entries(resolved.get("metrics")):
             self._layout.metrics[_join(folder, path)] = OutFile(address, details.get("cache") is not False)
         for path, details in _entries(resolved.get("plots")):
+            if not _is_curve(details):
+                continue
             x, y = details.get("x"), details.get("y")
             columns = (y,) if isinstance(y, str) else ()
             cached = details.get("cache") is not False
@@ -187,8 +189,7 @@ def _params(section: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
 def _top_level_plots(section: Any) -> Iterator[tuple[str, OutFile]]:
     items = [section] if isinstance(section, Mapping) else section
     for name, details in _entries(items):
-        template = details.get("template")
-        if template is not None and template not in {"linear", "simple", "smooth"}:
+        if not _is_curve(details):
             continue
         x, y = details.get("x"), details.get("y")
         if isinstance(y, Mapping):
@@ -197,6 +198,10 @@ def _top_level_plots(section: Any) -> Iterator[tuple[str, OutFile]]:
                 yield str(path), OutFile(None, True, own if isinstance(own, str) else None, _columns(columns))
         else:
             yield name, OutFile(None, True, x if isinstance(x, str) else None, _columns(y))
+
+
+def _is_curve(details: Mapping[str, Any]) -> bool:
+    return details.get("template") in {None, "linear", "simple", "smooth"}
 
 
 def _columns(value: Any) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 import re
 from typing import Any, TypeVar
 
+import yaml
+
 from pipeline.contract.yaml12 import load_yaml
 
 _PLAIN = r"-?[A-Za-z0-9_./][A-Za-z0-9_./+-]*"
@@ -81,7 +83,10 @@ class _Builder:
 
 def _scalar(token: str) -> Any:
     if token not in _scalars:
-        value = load_yaml(token)
+        try:
+            value = load_yaml(token)
+        except (yaml.YAMLError, ValueError) as error:
+            raise _NotPlainError from error
         if not (value is None or isinstance(value, str | int | float)):
             raise _NotPlainError
         if len(_scalars) >= _MAX_SCALARS:
