@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections.abc import Sequence
 from typing import TextIO
 
 from tui.cli.output import visible
@@ -12,36 +13,45 @@ _QUIET_S = 10.0
 
 
 class ProgressLine:
-    """Shows how far a run is; silent without a stream."""
+    """Shows how far some runs are; silent without a stream."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
         self._redraws = stream is not None and stream.isatty()
-        self._last_text = ""
-        self._last_stage = ""
-        self._last_time = 0.0
+        self._drawn = ""
+        self._said: dict[str, tuple[str, float]] = {}
 
-    def show(self, run: Run) -> None:
-        """Draw the state of a run, if there is anything new to say."""
-        text = describe(run)
-        if self._stream is None or text == self._last_text:
+    def show(self, *runs: Run) -> None:
+        """Draw the state of the runs, if there is anything new to say."""
+        if self._stream is None:
             return
-        stage = current_stage(run)
-        key = f"{stage.stage}/{stage.status}" if stage else run.status
         if self._redraws:
-            width = shutil.get_terminal_size().columns - 1
-            self._stream.write(f"\r\x1b[K{text[:width]}")
-        elif key != self._last_stage or time.monotonic() - self._last_time > _QUIET_S:
-            self._stream.write(text + "\n")
-            self._last_time = time.monotonic()
+            self._redraw(self._stream, " │ ".join(describe(run) for run in runs))
+        else:
+            self._repeat(self._stream, runs)
         self._stream.flush()
-        self._last_text, self._last_stage = text, key
 
     def end(self) -> None:
         """Leave the line."""
-        if self._stream is not None and self._redraws and self._last_text:
+        if self._stream is not None and self._drawn:
             self._stream.write("\n")
             self._stream.flush()
+            self._drawn = ""
+
+    def _redraw(self, stream: TextIO, text: str) -> None:
+        if text != self._drawn:
+            width = shutil.get_terminal_size().columns - 1
+            stream.write(f"\r\x1b[K{text[:width]}")
+            self._drawn = text
+
+    def _repeat(self, stream: TextIO, runs: Sequence[Run]) -> None:
+        for run in runs:
+            stage = current_stage(run)
+            state = f"{stage.stage}/{stage.status}" if stage else run.status
+            said, when = self._said.get(run.id, ("", 0.0))
+            if state != said or (run.is_active and time.monotonic() - when > _QUIET_S):
+                stream.write(describe(run) + "\n")
+                self._said[run.id] = (state, time.monotonic())
 
 
 def current_stage(run: Run) -> StageProgress | None:

@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
@@ -31,13 +32,29 @@ def run(context: Context, options: argparse.Namespace) -> int:
             name = started.name
             print_line(f"{name} runs; follow it: finetui logs -f {name}; stop it: finetui stop {name}")
         return 0
-    ended = _wait(context, started, quiet=options.form == "json")
-    return _print_end(ended, options.form)
+    return _print_end(_wait(context, started, quiet=options.form == "json"), options.form)
 
 
-def run_and_wait(context: Context, request: RunRequest) -> bool:
-    """Launch, show progress, say how it ended; whether it is done."""
-    return _print_end(_wait(context, context.runner.launch(request), quiet=False), "text") == 0
+def run_all(context: Context, requests: Sequence[RunRequest], num_slots: int, running: Sequence[Run] = ()) -> bool:
+    """Launch runs, so many at once beside those that run already, show progress, say how each ended; are all done?"""
+    waiting, active, all_done = list(requests), list(running), True
+    line = ProgressLine(sys.stderr)
+    try:
+        while waiting or active:
+            while waiting and len(active) < num_slots:
+                active.append(context.runner.launch(waiting.pop(0)))
+            time.sleep(_POLL_S)
+            active = [_again(context, run) for run in active]
+            line.show(*active)
+            for run in [run for run in active if not run.is_active]:
+                active.remove(run)
+                line.end()
+                all_done = _print_end(run, "text") == 0 and all_done
+    except KeyboardInterrupt:
+        line.end()
+        print_error("; ".join(f"{run.name} goes on; stop it: finetui stop {run.name}" for run in active))
+        raise
+    return all_done
 
 
 def stop(context: Context, options: argparse.Namespace) -> int:
