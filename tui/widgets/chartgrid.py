@@ -66,7 +66,7 @@ class ChartGrid(Grid):
         if len(self._specs) <= size:
             return ""
         first = self._page * size
-        return f"charts {first + 1}-{min(first + size, len(self._specs))} of {len(self._specs)}"
+        return f"{first + 1}-{min(first + size, len(self._specs))} of {len(self._specs)}"
 
     def _columns_and_rows(self) -> tuple[int, int]:
         width, height = self.size

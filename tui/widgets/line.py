@@ -24,8 +24,9 @@ class Line(Widget):
     def text(self, text: Content | str) -> None:
         content = _content(text)
         if content.plain != self._content.plain or content.spans != self._content.spans:
+            resized = self.styles.auto_dimensions and content.cell_length != self._content.cell_length
             self._content = content
-            self.refresh()
+            self.refresh(layout=resized)
 
     def render(self) -> Content:
         """The line."""

@@ -17,6 +17,8 @@ from tui.widgets.states import LOOKS
 from tui.widgets.table import Cell, Column
 from tui.widgets.times import age
 
+_MAX_COLUMNS = 24  # metrics that are the same in every row fill up to here; the Run screen has all of them
+
 
 class Listing:
     """Rows for the table; a cell is made when it is seen."""
@@ -72,6 +74,7 @@ class Listing:
         first = method + ([main] if main is not None else [])
         varying = [one for one in choices if one.varies and one not in first]
         constant = [one for one in choices if one.kind == "metric" and not one.varies and one not in first]
+        constant = constant[: max(0, _MAX_COLUMNS - len(varying))]
         columns = [Column("name", "name", max_width=30), *map(_column, first)]
         if self._has_deltas:
             columns.append(Column("delta", "Δ base", "right"))

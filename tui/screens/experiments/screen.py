@@ -172,7 +172,9 @@ class ExperimentsScreen(PollingScreen[None]):
             read_only=bench.read_only,
         )
         self.query_one("#hint", Line).display = listing.is_without_experiments and not bench.read_only
-        self._table.border_title = Content(listing.title).markup
+        title = Content(neutral(listing.title)).markup
+        if title != self._table.border_title:
+            self._table.border_title = title
         self.query_one(FilterBar).show_counts(listing.filter_problem or listing.counts)
         self._show_status()
 

@@ -123,7 +123,9 @@ class LaunchScreen(WorkerScreen[Run | None]):
     def _show_params(self, message: ParamsRead) -> None:
         self._draft = Draft(message.values, form_fields(message.values))
         self._changed()
-        self.query_one(ParamForm).select(_FIRST_KEY)
+        form = self.query_one(ParamForm)
+        form.action_last_row()  # so that the section that follows is seen below its first key
+        form.select(_FIRST_KEY)
 
     def _changed(self) -> None:
         """Show the draft, and find out what it would run."""

@@ -79,11 +79,12 @@ def metric_rows(experiment: Experiment) -> ListRows:
     return ListRows([_row(key, value) for key, value in flat_values(experiment.metrics).items()])
 
 
-def answer_columns(names: Sequence[str]) -> list[Column]:
+def answer_columns(names: Sequence[str], width: int) -> list[Column]:
     """Columns of the answers: what was asked and answered first, then the scores."""
+    share = max(16, width // 3 - 6)
     first = [name for name in ("prompt", "reference", "prediction") if name in names]
     others = [name for name in names if name not in first and name not in {"id", "example_id"}]
-    return [Column(name, name, max_width=60 if name in first else 16) for name in (*first, *others)]
+    return [Column(name, name, max_width=share if name in first else 16) for name in (*first, *others)]
 
 
 def answer_rows(answers: Sequence[Mapping[str, Any]]) -> ListRows:

@@ -105,6 +105,7 @@ class RunScreen(PollingScreen[None]):
         if not self.accepts(message.request):
             return
         first = self._reading is None
+        was_live = self._reading is not None and self._reading.is_live
         reading = self._reading = message.reading
         self._experiment = reading.experiment
         self._log_offset = reading.log_offset
@@ -113,6 +114,7 @@ class RunScreen(PollingScreen[None]):
         self._show_panels(reading)
         if first:
             self._choose_first_panel(reading)
+        if first or was_live != reading.is_live:
             self.refresh_bindings()
             self.query_one(KeyBar).refresh()
 
@@ -137,7 +139,7 @@ class RunScreen(PollingScreen[None]):
         grid = self.query_one(ChartGrid)
         grid.show(charts(reading.series, stage))
         heading = title(reading.experiment, reading.run, self.bench.clock())
-        note = "  ".join(part for part in (f"curves of {stage}" if stage else "", grid.page_text) if part)
+        note = f"{stage} {grid.page_text}" if stage else ""
         self.query_one("#title", Line).text = Content.assemble(heading, "  ", (neutral(note), "dim"))
 
     def _show_panels(self, reading: Reading) -> None:
@@ -167,7 +169,7 @@ class RunScreen(PollingScreen[None]):
     def _show_answers(self, message: Answers) -> None:
         table = self.query_one(Panels).table("answers")
         if message.rows:
-            table.set_columns(answer_columns(list(message.rows[0])))
+            table.set_columns(answer_columns(list(message.rows[0]), self.size.width))
         table.set_rows(answer_rows(message.rows))
         if message.problem:
             self._show_problem(message.problem)

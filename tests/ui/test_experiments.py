@@ -1,0 +1,268 @@
+"""The home screen: answers in every order, browsing, sort, filter, marks, stop."""
+
+from pathlib import Path
+from typing import Any
+
+from tests.ui import project
+from tests.ui.driving import opened, text_of, until
+from tests.ui.fakes import FakeRunner, FakeStore
+from tui.core.errors import UserError
+from tui.core.experiments import Experiment
+from tui.screens.compare.screen import CompareScreen
+from tui.screens.dialogs import Confirm, TextDialog
+from tui.screens.experiments.screen import ExperimentsScreen
+from tui.screens.run.screen import RunScreen
+from tui.settings import Settings
+from tui.widgets.table import VirtualTable
+
+
+def names(app: Any) -> list[str]:
+    """The name column from top to bottom."""
+    rows = app.screen.query_one("#table", VirtualTable).rows
+    cells = [rows.cell(row, "name") for row in range(rows.num_rows)]
+    return [(cell if isinstance(cell, str) else cell[0]).strip() for cell in cells]
+
+
+async def listed(app: Any, pilot: Any) -> None:
+    """Wait until the experiments are there."""
+    await until(pilot, lambda: names(app))
+
+
+async def test_experiments_arrive_in_a_tree() -> None:
+    async with opened() as (app, pilot):
+        await listed(app, pilot)
+        assert names(app) == [
+            "workspace",
+            "▾ main 3f2a91c",
+            "✓ brisk-owl",
+            "◐ warm-fox train 62%",
+            "○ late-bee",
+            "✗ cold-elk",
+            "⊘ calm-ant",
+            "▾ 77c01be Start from the template",
+            "✓ tiny-gnu",
+        ]
+        screen = text_of(app)
+        assert "◐ 1 running" in screen
+        assert "○ 1 queued" in screen
+        assert "▲ +0.03" in screen
+        assert "▼ -0.44" in screen
+
+
+async def test_a_stale_answer_is_dropped() -> None:
+    store = project.store()
+    late = store.script.hold("experiments", [Experiment("b" * 40, "commit", subject="stale")])
+    async with opened(store) as (app, pilot):
+        await until(pilot, late.entered.is_set)
+        await pilot.press("r")
+        await listed(app, pilot)
+        late.released.set()
+        await until(pilot, lambda: store.script.count("experiments") == 2)
+        await pilot.pause(0.05)
+        assert names(app)[0] == "workspace"
+
+
+async def test_a_failure_is_told_and_the_next_answer_recovers() -> None:
+    store = project.store()
+    store.script.give("experiments", UserError("not a Git repository", "/home/ada/nl2sh", "run git init"))
+    async with opened(store) as (app, pilot):
+        await until(pilot, lambda: "not a Git repository" in text_of(app))
+        await pilot.press("r")
+        await listed(app, pilot)
+        assert "not a Git repository" not in text_of(app)
+
+
+async def test_a_crash_opens_a_dialog_once_and_polling_goes_on() -> None:
+    store = project.store()
+    for _ in range(3):
+        store.script.give("experiments", ZeroDivisionError("surprise"))
+    async with opened(store, polls=True) as (app, pilot):
+        await until(pilot, lambda: isinstance(app.screen, TextDialog))
+        assert "ZeroDivisionError: surprise" in text_of(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, ExperimentsScreen))
+        await listed(app, pilot)
+        assert isinstance(app.screen, ExperimentsScreen)
+
+
+async def test_an_empty_project_says_what_to_do() -> None:
+    store = FakeStore([Experiment("workspace", "workspace"), Experiment(project.MAIN, "commit", refs=("main",))])
+    async with opened(store, FakeRunner()) as (app, pilot):
+        await listed(app, pilot)
+        assert "No experiments yet: press n" in text_of(app)
+
+
+async def test_nothing_is_painted_when_nothing_changed() -> None:
+    store = project.store()
+    async with opened(store, polls=True, size=(200, 50)) as (app, pilot):
+        await listed(app, pilot)
+        await until(pilot, lambda: "█" in text_of(app))
+        asked, painted = store.script.count("experiments"), []
+        app._display, display = lambda screen, renderable: painted.append(renderable), app._display
+        await until(pilot, lambda: store.script.count("experiments") > asked + 5)
+        app._display = display
+        assert painted == []
+
+
+async def test_the_best_come_first_within_their_commit_then_in_one_list() -> None:
+    async with opened() as (app, pilot):
+        await listed(app, pilot)
+        await pilot.press("s")
+        assert names(app)[2:5] == ["✓ brisk-owl", "⊘ calm-ant", "◐ warm-fox train 62%"]
+        await pilot.press("S")
+        assert names(app)[2:5] == ["◐ warm-fox train 62%", "⊘ calm-ant", "✓ brisk-owl"]
+        assert names(app)[5:7] == ["○ late-bee", "✗ cold-elk"]
+        await pilot.press("S", "t")
+        assert names(app)[0] == "✓ brisk-owl"
+        assert names(app)[-1] in {"○ late-bee", "✗ cold-elk"}
+
+
+async def test_a_lower_loss_is_better() -> None:
+    settings = Settings()
+    settings.update(sort="test/loss", is_flat=True)
+    async with opened(settings=settings) as (app, pilot):
+        await listed(app, pilot)
+        assert names(app)[0] == "workspace"
+        assert names(app)[2] == "✓ brisk-owl"
+
+
+async def test_every_sortable_column_has_its_turn_and_then_none() -> None:
+    settings = Settings()
+    async with opened(settings=settings) as (app, pilot):
+        await listed(app, pilot)
+        seen = []
+        for _ in range(30):
+            await pilot.press("s")
+            seen.append(settings.state.sort)
+            if settings.state.sort is None:
+                break
+        assert seen[0] == "test/exact_match"
+        assert seen[-1] is None
+        assert {"name", "when", "train.learning_rate", "test/loss"} <= set(seen)
+
+
+async def test_the_filter_previews_counts_and_is_given_back_on_escape() -> None:
+    async with opened() as (app, pilot):
+        await listed(app, pilot)
+        await pilot.press("slash", *"method=lora")
+        await until(pilot, lambda: "6 of 9" in text_of(app))
+        assert "○ late-bee" not in names(app)
+        await pilot.press("enter")
+        assert app.focused.id == "table"
+        assert "filter: method=lora" in text_of(app)
+        await pilot.press("slash", *" owl")
+        await until(pilot, lambda: "1 of 9" in text_of(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "6 of 9" in text_of(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: len(names(app)) == 9)
+
+
+async def test_a_wrong_filter_is_explained_and_hides_nothing() -> None:
+    async with opened() as (app, pilot):
+        await listed(app, pilot)
+        await pilot.press("slash", *"nosuch>3")
+        await until(pilot, lambda: "no param or metric 'nosuch'" in text_of(app))
+        assert len(names(app)) == 9
+
+
+async def test_marked_rows_are_compared_and_marks_are_remembered() -> None:
+    settings = Settings()
+    async with opened(settings=settings) as (app, pilot):
+        await listed(app, pilot)
+        await pilot.press("j", "j", "space", "space", "c")
+        await until(pilot, lambda: isinstance(app.screen, CompareScreen))
+        assert len(settings.state.marks) == 2
+        assert "⚑ brisk-owl" in text_of(app)
+        assert "warm-fox" in text_of(app)
+
+
+async def test_a_single_row_is_compared_with_its_commit() -> None:
+    async with opened() as (app, pilot):
+        await listed(app, pilot)
+        await pilot.press("j", "j", "c")
+        await until(pilot, lambda: isinstance(app.screen, CompareScreen))
+        assert "⚑ main" in text_of(app)
+
+
+async def test_a_pinned_baseline_changes_the_differences() -> None:
+    async with opened() as (app, pilot):
+        await listed(app, pilot)
+        await pilot.press("j", "j", "b")
+        await until(pilot, lambda: "⚑ brisk-owl" in text_of(app))
+        assert "▼ -0.47" in text_of(app)
+        await pilot.press("b")
+        await until(pilot, lambda: "▼ -0.44" in text_of(app))
+
+
+async def test_experiments_of_a_commit_can_be_folded() -> None:
+    async with opened() as (app, pilot):
+        await listed(app, pilot)
+        await pilot.press("j", "j", "z")
+        assert names(app)[1:3] == ["▸ main 3f2a91c (5)", "▾ 77c01be Start from the template"]
+        await pilot.press("z")
+        assert len(names(app)) == 9
+
+
+async def test_enter_opens_the_run() -> None:
+    async with opened() as (app, pilot):
+        await listed(app, pilot)
+        await pilot.press("j", "j", "j", "enter")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen))
+
+
+async def test_the_error_of_a_row_is_in_the_status_line() -> None:
+    async with opened() as (app, pilot):
+        await listed(app, pilot)
+        await pilot.press(*"jjjjj")
+        await until(pilot, lambda: "loss is NaN at step 40" in text_of(app))
+
+
+async def test_stop_asks_and_cancel_is_the_default() -> None:
+    runner = project.runner()
+    async with opened(runner=runner) as (app, pilot):
+        await listed(app, pilot)
+        await pilot.press("j", "j", "j", "x")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("enter")
+        assert runner.stopped == []
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("y")
+        await until(pilot, lambda: runner.stopped == ["r1"])
+
+
+async def test_only_what_is_running_can_be_stopped() -> None:
+    async with opened() as (app, pilot):
+        await listed(app, pilot)
+        await pilot.press("j", "j", "x")
+        assert isinstance(app.screen, ExperimentsScreen)
+
+
+async def test_names_and_shas_are_copied() -> None:
+    async with opened() as (app, pilot):
+        await listed(app, pilot)
+        await pilot.press("j", "y")
+        assert app.clipboard == project.MAIN
+        await pilot.press("Y")
+        assert app.clipboard == "main"
+
+
+async def test_names_from_the_repository_cannot_control_the_terminal() -> None:
+    hostile = project.experiment("\x1b[2Jboo[red]", 0.5, 1.0, 5, subject="\x1b]0;owned\x07", error="[bold]\x1b[31mbad")
+    store = FakeStore([*project.experiments(), hostile])
+    async with opened(store, FakeRunner()) as (app, pilot):
+        await listed(app, pilot)
+        await pilot.press(*"jjjjjjj")
+        await until(pilot, lambda: "[bold]␛[31mbad" in text_of(app))
+        assert "\x1b" not in text_of(app)
+        assert "␛[2Jboo[red]" in text_of(app)
+
+
+async def test_the_view_of_a_project_is_remembered(tmp_path: Path) -> None:
+    path = tmp_path / "tmp" / "state.json"
+    async with opened(settings=Settings(path)) as (app, pilot):
+        await listed(app, pilot)
+        await pilot.press("s", "t", "space")
+    again = Settings(path).state
+    assert (again.sort, again.is_flat, len(again.marks)) == ("test/exact_match", True, 1)
