@@ -88,5 +88,6 @@ def _read_lines(process: subprocess.Popen[str], on_answer: Callable[[], None]) -
 
 def _reason(stderr: str) -> str:
     """First line of the error that ended the process: what follows the last traceback's frames."""
-    lines = stderr[stderr.rfind("Traceback (most recent") :].strip().splitlines()
-    return next((line for line in lines[1:] if line.strip() and not line.startswith(" ")), " ".join(lines[-1:]))
+    lines = stderr[max(0, stderr.rfind("Traceback (most recent")) :].strip().splitlines()
+    told = [line for line in lines[1:] if line.strip() and not line.startswith(" ")] or lines[-1:]
+    return told[0] if told else "no message"

@@ -39,6 +39,9 @@ def save_model(model: Any, loaded: LoadedModel, stop_ids: list[int], directory: 
     model.generation_config.pad_token_id = loaded.tokenizer.pad_token_id
     model.save_pretrained(directory, max_shard_size=MAX_SHARD_SIZE)
     save_tokenizer(loaded.tokenizer, directory)
+    for file in directory.glob("*.safetensors"):
+        # safetensors gives them to their owner alone; whoever may read the config may read the weights.
+        file.chmod((directory / "config.json").stat().st_mode)
 
 
 def copy_adapter(source: Path, directory: Path, base_name: str, base_revision: str | None) -> None:
