@@ -48,10 +48,9 @@ class CommitReader:
         """The row of a commit; one with an error if it cannot be read."""
         try:
             row = self._row(rev)
-        except (KeyError, ValueError, pygit2.GitError) as error:
-            reason = "its commit is missing from the Git repository" if rev else "its ref is broken"
-            detail = "" if isinstance(error, KeyError) else f" ({error})"
-            return Experiment(rev, kind, name, baseline, refs, error=reason + detail)
+        except (KeyError, ValueError, OSError, pygit2.GitError) as error:
+            reason = _reason(error, "its commit") if rev else "its ref is broken"
+            return Experiment(rev, kind, name, baseline, refs, error=reason)
         values = row.values
         return Experiment(
             rev, kind, name, baseline, refs, row.timestamp, row.subject, row.status, values.params, values.metrics,
@@ -96,9 +95,13 @@ class CommitReader:
             values = self._values.read(files, unreached_stages(files) if status in _STOPPED else frozenset())
             values.problems[:0] = failures(files) if status == "failed" else []
         except (KeyError, OSError) as error:
-            values = Values(problems=[f"an object is missing from the Git repository ({error})"])
+            values = Values(problems=[_reason(error)])
         subject = commit.message.partition("\n")[0]
         return CommitRow(_time(commit), subject, values, status, trailers.get("Run"))
+
+
+def _reason(error: Exception, what: str = "an object") -> str:
+    return f"{what} is missing from the Git repository" if isinstance(error, KeyError) else str(error)
 
 
 def _time(commit: Any) -> datetime:

@@ -8,6 +8,8 @@ from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import pygit2
+
 from tui.store.trees import TreeReader
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -49,8 +51,11 @@ class CommitFiles:
         return found[0] if found is not None and not found[1] else None
 
     def read(self, path: str) -> bytes:
-        """Content of a file; KeyError if the object is missing."""
-        blob = self._repository[self.identity(path)]
+        """Content of a file; KeyError if the object is missing, OSError if it is corrupt."""
+        try:
+            blob = self._repository[self.identity(path)]
+        except pygit2.GitError as error:
+            raise OSError(f"its Git object is corrupt: {error}") from error
         if blob.size > MAX_BYTES:
             raise OSError(f"is larger than {MAX_BYTES // 2**20} MiB")
         return bytes(blob.data)

@@ -119,7 +119,7 @@ class GitStore:
             try:
                 files = self._commits.files(experiment.rev)
                 return find_predictions(None, self._cache, self._cache.outs(files, self._layouts.of(files)))
-            except (KeyError, ValueError):
+            except (KeyError, ValueError, OSError):
                 return None
 
     def _folder(self, experiment: Experiment) -> Path | None:

@@ -39,7 +39,7 @@ class LiveRuns:
         try:
             snapshot = self._commits.files(run.snapshot)
             pipelines: Sequence[str] = snapshot.pipelines()
-        except (KeyError, ValueError, pygit2.GitError):
+        except (KeyError, ValueError, OSError, pygit2.GitError):
             snapshot, pipelines = None, ("dvc.yaml",)
         folder = run.directory / self._project.prefix
         files: Files | None = FolderFiles(folder, pipelines) if folder.is_dir() else snapshot

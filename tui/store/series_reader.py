@@ -71,7 +71,7 @@ class SeriesReader:
     def _pipelines(self, experiment: Experiment) -> list[str]:
         try:
             return list(self._commits.files(experiment.rev).pipelines())
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, OSError):
             return ["dvc.yaml"]
 
     def _of_commit(self, experiment: Experiment) -> list[Series]:

@@ -20,15 +20,20 @@ class TreeReader:
         self._pipelines: dict[Any, tuple[str, ...]] = {}
 
     def entries(self, tree_id: Any) -> Entries:
-        """What a tree holds; KeyError if it is not in the repository."""
+        """What a tree holds; KeyError if it is missing, OSError if it is corrupt."""
         known = self._entries.get(tree_id)
         if known is None:
             if len(self._entries) >= _MAX_TREES:
                 self._entries.clear()
                 self._pipelines.clear()
-            known = {entry.name: (entry.id, type(entry) is pygit2.Tree) for entry in self._repository[tree_id]}
-            self._entries[tree_id] = known
+            known = self._entries[tree_id] = self._read(tree_id)
         return known
+
+    def _read(self, tree_id: Any) -> Entries:
+        try:
+            return {entry.name: (entry.id, type(entry) is pygit2.Tree) for entry in self._repository[tree_id]}
+        except pygit2.GitError as error:
+            raise OSError(f"a Git object is corrupt: {error}") from error
 
     def find(self, tree_id: Any, path: str) -> tuple[Any, bool] | None:
         """Object id at a path below a tree, and whether it is a tree; None if there is nothing."""

@@ -1,0 +1,189 @@
+"""Every query of the application against an independent polars statement of the same thing."""
+
+import io
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.unit.store_repos import TEMPLATE, finetui_project, lock
+from tui.core.columns import method_of
+from tui.core.experiments import Experiment
+from tui.core.keys import MISSING, Key
+from tui.store import GitStore
+
+EXACT = Key("metric", "test/exact_match")
+
+
+def predictions(seed: int) -> bytes:
+    rng = random.Random(seed)
+    rows = [
+        {
+            "id": f"e{number:02}",
+            "category": rng.choice(["files", "text", None]),
+            "prompt": f"p{number}",
+            "reference": f"r{number}",
+            "prediction": f"a{rng.randrange(9)}",
+            "exact_match": rng.random() < 0.5,
+            "base_exact_match": rng.random() < 0.2,
+            "chrf": rng.uniform(0, 100),
+            "loss": rng.uniform(0, 3) if number else None,
+        }
+        for number in range(30)
+    ]
+    rng.shuffle(rows)
+    data = io.BytesIO()
+    pl.DataFrame(rows).write_parquet(data)
+    return data.getvalue()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> GitStore:
+    builder = finetui_project(tmp_path_factory.mktemp("golden") / "p", num_experiments=9, num_commits=2)
+    baseline = str(builder.repository.head.target)
+    for number in range(2):
+        md5 = builder.cache_folder({"predictions.parquet": predictions(number)})
+        builder.experiment(f"scored-{number}", baseline, {"dvc.lock": lock({"evaluate": {"data/eval": md5}})})
+    tie = {"data/metrics/evaluate/metrics.json": {"test/exact_match": 0.5, "test/loss": 1.0}}
+    builder.experiment("tie-b", baseline, tie)
+    builder.experiment("tie-a", baseline, tie)
+    gap = {
+        "data/metrics/train/series.csv": "step,train/loss\n1,3\n2,nan\n3,2\n4,2\n",
+        "data/metrics/evaluate/metrics.json": None,
+    }
+    builder.experiment("gap", baseline, gap)
+    return GitStore(builder.root)
+
+
+def values(store: GitStore, key: Key) -> list[tuple[Experiment, Any]]:
+    return [(row, value) for row in store.experiments() if (value := key.value(row)) is not MISSING]
+
+
+def leaderboard(store: GitStore, descending: bool, key: Key) -> pl.DataFrame:
+    rows = [
+        {"name": row.label, "rev": row.rev, "method": method_of(row), "status": row.status, "value": value}
+        for row, value in values(store, key)
+        if row.kind != "workspace"
+    ]
+    ranked = pl.DataFrame(rows).with_columns(
+        pl.col("value").rank("min", descending=descending).cast(pl.Int64).alias("rank")
+    )
+    return ranked.sort("rank", "name", "rev")
+
+
+def param_effect(store: GitStore) -> pl.DataFrame:
+    rank = Key("param", "train.lora.r")
+    rows = [
+        {"number": rank.value(row), "param": str(rank.value(row)), "value": float(value)}
+        for row, value in values(store, EXACT)
+        if row.kind == "experiment"
+    ]
+    column = pl.col("value")
+    return (
+        pl.DataFrame(rows)
+        .group_by("param", "number")
+        .agg(
+            pl.len().cast(pl.Int64).alias("num_experiments"),
+            column.mean().alias("mean"),
+            column.min().alias("lowest"),
+            column.max().alias("highest"),
+            column.std().alias("spread"),
+        )
+        .sort("number", nulls_last=True)
+        .drop("number")
+    )
+
+
+def series_summary(store: GitStore) -> pl.DataFrame:
+    rows = [
+        {"name": row.label, "rev": row.rev, "stage": series.stage, "metric": series.name, "step": step, "value": value}
+        for row in store.experiments()
+        for series in store.series(row)
+        for step, value in zip(series.steps, series.values, strict=True)
+    ]
+    value, step = pl.col("value"), pl.col("step")
+    return (
+        pl.DataFrame(rows)
+        .filter(value.is_not_nan())
+        .sort("step", maintain_order=True)
+        .group_by("name", "rev", "stage", "metric")
+        .agg(
+            pl.len().cast(pl.Int64).alias("num_points"),
+            value.first().alias("first"),
+            value.last().alias("last"),
+            value.min().alias("lowest"),
+            value.max().alias("highest"),
+            step.filter(value == value.min()).first().alias("lowest_at"),
+        )
+        .sort("name", "rev", "stage", "metric")
+    )
+
+
+def all_predictions(store: GitStore) -> pl.DataFrame:
+    frames = []
+    for row in store.experiments():
+        frame = store.predictions(row)
+        if not frame.is_empty():
+            frames.append(frame.with_columns(pl.lit(row.label).alias("name"), pl.lit(row.rev).alias("rev")))
+    return pl.concat(frames)
+
+
+def category_scores(store: GitStore) -> pl.DataFrame:
+    return (
+        all_predictions(store)
+        .with_columns(pl.col("category").fill_null(""))
+        .group_by("name", "rev", "category")
+        .agg(
+            pl.len().cast(pl.Int64).alias("num_examples"),
+            *(pl.col(name).cast(pl.Float64).mean() for name in ("exact_match", "base_exact_match", "chrf", "loss")),
+        )
+        .sort("name", "rev", "category")
+    )
+
+
+def revisions(store: GitStore) -> dict[str, str]:
+    return {"baseline": store.resolve("scored-0").rev, "candidate": store.resolve("scored-1").rev}
+
+
+def fixed_and_broken(store: GitStore) -> pl.DataFrame:
+    frame, revs = all_predictions(store), revisions(store)
+    old = frame.filter(pl.col("rev") == revs["baseline"]).rename({"prediction": "baseline_prediction"})
+    new = frame.filter(pl.col("rev") == revs["candidate"]).select("id", "prediction", "exact_match")
+    new = new.rename({"prediction": "candidate_prediction", "exact_match": "now"})
+    joined = old.join(new, on="id").filter(pl.col("exact_match") != pl.col("now"))
+    change = pl.when(pl.col("now")).then(pl.lit("fixed")).otherwise(pl.lit("broken")).alias("change")
+    chosen = ["id", "category", change, "prompt", "reference", "baseline_prediction", "candidate_prediction"]
+    return joined.select(chosen).sort("change", "category", "id", nulls_last=True)
+
+
+ORACLES: dict[str, list[tuple[Callable[[GitStore], pl.DataFrame], Callable[[GitStore], dict[str, Any]]]]] = {
+    "leaderboard": [
+        (lambda store: leaderboard(store, True, EXACT), lambda _: {"metric": "test/exact_match"}),
+        (lambda store: leaderboard(store, False, Key("metric", "test/loss")), lambda _: {"metric": "test/loss"}),
+    ],
+    "param_effect": [(param_effect, lambda _: {"param": "train.lora.r", "metric": "test/exact_match"})],
+    "series_summary": [(series_summary, lambda _: {})],
+    "category_scores": [(category_scores, lambda _: {})],
+    "fixed_and_broken": [(fixed_and_broken, revisions)],
+}
+
+
+def test_every_query_has_an_oracle() -> None:
+    found = {path.stem for path in Path(TEMPLATE / "tui/store/sql").glob("*.sql")}
+    assert found == set(ORACLES)
+    assert len(found) == 5
+
+
+@pytest.mark.parametrize(("name", "number"), [(name, n) for name, cases in ORACLES.items() for n in range(len(cases))])
+def test_a_query_gives_what_polars_gives(store: GitStore, name: str, number: int) -> None:
+    oracle, parameters = ORACLES[name][number]
+    wanted = oracle(store)
+    found = store.saved_query(name, **parameters(store))
+    assert found.columns == tuple(wanted.columns)
+    assert len(found.rows) == wanted.height >= 4
+    for got, row in zip(found.rows, wanted.iter_rows(), strict=True):
+        for value, expected in zip(got, row, strict=True):
+            assert value == (pytest.approx(expected, rel=1e-12) if isinstance(expected, float) else expected)

@@ -1,0 +1,183 @@
+"""SQL: what it sees, what it may not do, and its limits."""
+
+import io
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.unit.store_repos import TEMPLATE, RepoBuilder, finetui_project, lock, make_run
+from tui.core.errors import UsageError, UserError
+from tui.store import GitStore
+from tui.store.schema import SCHEMA
+
+
+@pytest.fixture(scope="module")
+def builder(tmp_path_factory: pytest.TempPathFactory) -> RepoBuilder:
+    return finetui_project(tmp_path_factory.mktemp("query") / "p", num_experiments=4)
+
+
+@pytest.fixture(scope="module")
+def store(builder: RepoBuilder) -> GitStore:
+    return GitStore(builder.root)
+
+
+def test_tables_have_the_columns_that_the_docs_name(store: GitStore) -> None:
+    text = (TEMPLATE / "docs/sql.md").read_text(encoding="utf-8")
+    documented = {}
+    for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        table = part.partition("\n")[0]
+        documented[table] = re.findall(r"^\| `(\w+)` \| (\w+) \| (.+) \|$", part, re.MULTILINE)
+    for table, columns in SCHEMA.items():
+        assert documented[table] == [(column.name, column.type, column.description) for column in columns]
+        found = store.query(f"DESCRIBE {table}").rows
+        assert [row[:2] for row in found] == [(column.name, column.type) for column in columns]
+    assert store.query("SHOW TABLES").rows == tuple((table,) for table in sorted(SCHEMA))
+    queries = {path.stem for path in (TEMPLATE / "tui/store/sql").glob("*.sql")}
+    assert queries <= set(re.findall(r"`(\w+)`", documented_part(text, "Saved queries")))
+
+
+def documented_part(text: str, title: str) -> str:
+    return text.partition(f"## {title}")[2]
+
+
+def test_values_are_those_of_the_rows(store: GitStore) -> None:
+    rows = store.experiments()
+    assert store.query("SELECT name, rev, status, method FROM experiments WHERE kind = 'experiment'").rows == tuple(
+        (row.name, row.rev, "done", ["lora", "prompt tuning", "full"][int(row.label[-1]) % 3])
+        for row in rows
+        if row.kind == "experiment"
+    )
+    found = store.query(
+        "SELECT rev, value, direction FROM metrics WHERE key = 'test/exact_match' AND name LIKE 'exp%'"
+    ).rows
+    values = {row.rev: row.metrics["data/metrics/evaluate/metrics.json"]["test/exact_match"] for row in rows}
+    assert len(found) == 4
+    assert all(value == values[rev] and way == "higher" for rev, value, way in found)
+    assert store.query("SELECT DISTINCT value, number FROM params WHERE key = 'train.max_steps'").rows == (
+        ("null", None),
+    )
+    shared = store.query("SELECT DISTINCT key FROM metrics WHERE key LIKE '%duration_s' ORDER BY key").rows
+    assert shared == (
+        ("data/metrics/evaluate/resources.json:duration_s",),
+        ("data/metrics/train/resources.json:duration_s",),
+    )
+
+
+def test_series_and_commits_and_runs(builder: RepoBuilder, store: GitStore) -> None:
+    run = make_run(builder, str(builder.repository.head.target), status="queued")
+    series = store.query(
+        "SELECT count(*), max(step), count(value) FROM series WHERE metric = 'train/loss' AND name = 'exp-0001'"
+    )
+    assert series.rows == ((20, 95.0, 20),)
+    assert store.query("SELECT id, status FROM runs", [run]).rows == (("r1", "queued"),)
+    assert store.query("SELECT name FROM experiments WHERE run_id = 'r1'", [run]).rows == (("live-one",),)
+    assert store.query("SELECT refs FROM commits").rows == (("main",),)
+
+
+def test_tables_of_an_empty_project_are_empty(tmp_path: Path) -> None:
+    empty = GitStore(RepoBuilder(tmp_path / "r").root)
+    for table in SCHEMA:
+        assert len(empty.query(f"FROM {table}").rows) == (1 if table == "experiments" else 0)
+
+
+def predictions(exact: list[bool], **more: Any) -> bytes:
+    data = io.BytesIO()
+    pl.DataFrame({"id": [f"e{i}" for i in range(len(exact))], "exact_match": exact, **more}).write_parquet(data)
+    return data.getvalue()
+
+
+def test_predictions_come_from_the_dvc_cache(tmp_path: Path) -> None:
+    builder = finetui_project(tmp_path / "p")
+    baseline = str(builder.repository.head.target)
+    for name, content in {"ant": predictions([True, False]), "bee": predictions([True], extra=["x"])}.items():
+        md5 = builder.cache_folder({"predictions.parquet": content})
+        builder.experiment(name, baseline, {"dvc.lock": lock({"evaluate": {"data/eval": md5}})})
+    builder.experiment("gone", baseline, {"dvc.lock": lock({"evaluate": {"data/eval": "f" * 32 + ".dir"}})})
+    store = GitStore(builder.root)
+    assert store.predictions(store.resolve("ant"))["exact_match"].to_list() == [True, False]
+    assert store.predictions(store.resolve("gone")).is_empty()
+    assert store.predictions(store.resolve("workspace")).is_empty()
+    found = store.query("SELECT name, id, exact_match, chrf, extra FROM predictions ORDER BY name, id")
+    assert found.rows == (
+        ("ant", "e0", True, None, None),
+        ("ant", "e1", False, None, None),
+        ("bee", "e0", True, None, "x"),
+    )
+
+
+def test_a_broken_predictions_file_is_told(tmp_path: Path) -> None:
+    builder = finetui_project(tmp_path / "p")
+    builder.write({"data/eval/predictions.parquet": "PAR1 torn"})
+    store = GitStore(builder.root)
+    with pytest.raises(UserError, match=r"predictions of workspace cannot be read: predictions\.parquet"):
+        store.predictions(store.resolve("workspace"))
+    with pytest.raises(UserError, match="tables for the query cannot be made"):
+        store.query("SELECT * FROM predictions")
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("", "exactly one statement"),
+        ("SELECT 1; SELECT 2", "exactly one statement"),
+        ("selec 1", "does not parse"),
+        ("SELECT * FROM nosuch", "nosuch does not exist"),
+        ("SELECT nosuch FROM metrics", "nosuch"),
+        ("DROP TABLE metrics", "can only read, and this is DROP"),
+        ("CREATE TABLE x AS SELECT 1", "can only read"),
+        ("INSERT INTO metrics SELECT * FROM metrics", "can only read"),
+        ("COPY metrics TO '/tmp/x.csv'", "can only read"),
+        ("ATTACH '/tmp/x.db'", "can only read"),
+        ("SET threads = 4", "can only read"),
+        ("PRAGMA database_list", "can only read"),
+        ("INSTALL httpfs", "can only read"),
+        ("SELECT * FROM read_csv('/etc/passwd')", "file system operations are disabled"),
+        ("SELECT * FROM '/etc/passwd.csv'", "disabled"),
+        ("SELECT * FROM glob('/*')", "disabled"),
+        ("SELECT * FROM rows", "rows does not exist"),
+        ("SELECT 1 / x FROM (SELECT 'a'::INT AS x)", "Could not convert"),
+    ],
+)
+def test_what_a_query_may_not_do(store: GitStore, sql: str, said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        store.query(sql)
+
+
+def test_more_rows_than_the_limit_are_told(store: GitStore) -> None:
+    some = store.query("SELECT * FROM range(1000000000)", limit=3)
+    assert (some.rows, some.truncated) == (((0,), (1,), (2,)), True)
+    assert not store.query("SELECT * FROM range(3)", limit=3).truncated
+
+
+def test_a_query_that_takes_too_long_ends(store: GitStore) -> None:
+    began = time.monotonic()
+    with pytest.raises(UserError, match=r"longer than 0\.3 s"):
+        store.query("SELECT count(*) FROM range(10000000) AS a, range(1000000) AS b", timeout_s=0.3)
+    assert time.monotonic() - began < 5
+
+
+def test_only_tables_that_are_named_are_read(store: GitStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(store, "series", lambda row: asked.append(row.label) or [])
+    store.query("SELECT count(*) FROM metrics")
+    assert asked == []
+    store.query('SELECT count(*) FROM "Series"')
+    assert len(asked) == 6
+
+
+def test_nothing_heavy_is_imported_for_the_table_of_experiments(builder: RepoBuilder) -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from pathlib import Path; from tui.store import GitStore; "
+        f"assert len(GitStore(Path({str(builder.root)!r})).experiments()) == 6; "
+        "heavy = ('duckdb', 'polars', 'numpy', 'dvc', 'textual', 'pandas', 'torch'); "
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
