@@ -155,6 +155,10 @@ def test_how_an_experiment_ended_is_in_its_commit(builder: RepoBuilder) -> None:
     builder.experiment("elk", baseline, changes, "text\n\nFinetui-Status: failed\nFinetui-Run: r7\n")
     row = project.resolve("elk")
     assert (row.status, row.run_id, row.error) == ("failed", "r7", "train: loss is NaN at step 40")
+    builder.experiment(
+        "fox", baseline, {}, "text\n\nFinetui-Status: failed\nFinetui-Run: r8\nFinetui-Error: no space left\n"
+    )
+    assert project.resolve("fox").error == "no space left"
     # the commit still has what the baseline scored, which is not this experiment's
     assert not any("evaluate" in path for path in row.metrics)
     assert [series.stage for series in project.series(row)] == ["train", "train"]

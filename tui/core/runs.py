@@ -89,7 +89,7 @@ class Run:
     """SHA of the commit with the workspace and the overrides as they were at launch."""
     started_at: datetime
     directory: Path
-    """Clone that it runs in; gone after a finished run."""
+    """Root of the project in the clone that it runs in; gone after a finished run."""
     log: Path
     """Output of `dvc repro`."""
     overrides: Mapping[str, Any] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from tui.store.trees import TreeReader
 from tui.store.values import ValueReader, Values
 
 _STOPPED = {"failed", "cancelled", "lost"}
-_TRAILER = re.compile(r"^Finetui-(Status|Run): *(\S+) *$", re.MULTILINE)
+_TRAILER = re.compile(r"^Finetui-(Status|Run|Error): *(.*?) *$", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -93,7 +93,8 @@ class CommitReader:
         status = status if status in get_args(Status) else "done"
         try:
             values = self._values.read(files, unreached_stages(files) if status in _STOPPED else frozenset())
-            values.problems[:0] = failures(files) if status == "failed" else []
+            if status == "failed":
+                values.problems[:0] = failures(files) or [trailers.get("Error", "the run failed; its log says why")]
         except (KeyError, OSError) as error:
             values = Values(problems=[_reason(error)])
         subject = commit.message.partition("\n")[0]

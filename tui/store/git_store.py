@@ -44,9 +44,9 @@ class GitStore:
         self._commits = CommitReader(self._project, values)
         self._workspace = Workspace(self._project, values)
         self._history = History(self._project, self._commits, num_commits)
-        self._live = LiveRuns(self._project, values, self._commits)
+        self._live = LiveRuns(values, self._commits)
         self._names = Names(self._project, self._history, self._commits)
-        self._series = SeriesReader(self._project, layouts, cache, self._commits, self._workspace)
+        self._series = SeriesReader(layouts, cache, self._commits, self._workspace)
         self._cache, self._layouts = cache, layouts
         self._directories: dict[str, Path] = {}  # run id -> clone, of runs that are rows of their own
 
@@ -125,8 +125,7 @@ class GitStore:
     def _folder(self, experiment: Experiment) -> Path | None:
         if experiment.kind == "workspace":
             return self.root
-        folder = self._directories.get(experiment.run_id or "")
-        return folder / self._project.prefix if folder is not None else None
+        return self._directories.get(experiment.run_id or "")
 
     def changed_files(self, old: Experiment, new: Experiment) -> list[FileChange]:
         """Tracked files that differ."""

@@ -8,7 +8,6 @@ from tui.core.experiments import Experiment
 from tui.core.runs import Run, StageProgress
 from tui.store.commits import CommitReader
 from tui.store.files import Files, FolderFiles
-from tui.store.project import Project
 from tui.store.values import ValueReader, Values
 
 _FINISHED = {"done", "cached"}
@@ -17,8 +16,8 @@ _FINISHED = {"done", "cached"}
 class LiveRuns:
     """Makes rows of runs."""
 
-    def __init__(self, project: Project, values: ValueReader, commits: CommitReader) -> None:
-        self._project, self._values, self._commits = project, values, commits
+    def __init__(self, values: ValueReader, commits: CommitReader) -> None:
+        self._values, self._commits = values, commits
 
     def experiment(self, run: Run) -> Experiment:
         """The row of a run; its params are known from the start, a metric counts once its stage has ended.
@@ -41,8 +40,7 @@ class LiveRuns:
             pipelines: Sequence[str] = snapshot.pipelines()
         except (KeyError, ValueError, OSError, pygit2.GitError):
             snapshot, pipelines = None, ("dvc.yaml",)
-        folder = run.directory / self._project.prefix
-        files: Files | None = FolderFiles(folder, pipelines) if folder.is_dir() else snapshot
+        files: Files | None = FolderFiles(run.directory, pipelines) if run.directory.is_dir() else snapshot
         if files is None:
             return Values(problems=["its clone and its snapshot are gone"]), ""
         values = self._values.read(files, only=stages)

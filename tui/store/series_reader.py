@@ -17,7 +17,6 @@ from tui.store.dvc_cache import DvcCache
 from tui.store.files import MAX_BYTES, Files, FolderFiles
 from tui.store.layout import Layouts, OutFile
 from tui.store.points import Decoder, LinesDecoder, TableDecoder, decode_records
-from tui.store.project import Project
 from tui.store.stopped import stages_after, unreached_stages
 from tui.store.tail import Tail
 from tui.store.workspace import Workspace
@@ -52,10 +51,8 @@ class Source:
 class SeriesReader:
     """Reads series of commits from blobs and the DVC cache, and follows those of folders."""
 
-    def __init__(
-        self, project: Project, layouts: Layouts, cache: DvcCache, commits: CommitReader, workspace: Workspace
-    ) -> None:
-        self._project, self._layouts, self._cache = project, layouts, cache
+    def __init__(self, layouts: Layouts, cache: DvcCache, commits: CommitReader, workspace: Workspace) -> None:
+        self._layouts, self._cache = layouts, cache
         self._commits, self._workspace = commits, workspace
         self._known: dict[object, list[Series]] = {}
         self._tails: dict[tuple[Path, Source], Tail] = {}
@@ -65,7 +62,7 @@ class SeriesReader:
         if experiment.kind == "workspace" and directory is None:
             return self._follow(self._workspace.files(), experiment)
         if directory is not None and directory.is_dir():
-            return self._follow(FolderFiles(directory / self._project.prefix, self._pipelines(experiment)), experiment)
+            return self._follow(FolderFiles(directory, self._pipelines(experiment)), experiment)
         return self._of_commit(experiment)
 
     def _pipelines(self, experiment: Experiment) -> list[str]:
