@@ -79,8 +79,6 @@ _STAGE = """  {name}:
       - {name}
     outs:
       - data/models/{name}
-      - data/metrics/{name}/run.json:
-          cache: false
     metrics:
       - data/metrics/{name}/metrics.json:
           cache: false

@@ -108,6 +108,18 @@ def test_a_stopped_run_is_cancelled_with_its_metrics_so_far(root: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_same_params_again_take_their_results_from_the_run_cache(root: Path) -> None:
+    runner = DvcRunner(root)
+    first = _ended(runner, runner.launch(RunRequest({"train.value": 5})).id)
+    assert {stage.will_run for stage in runner.plan(RunRequest({"train.value": 5})).stages} == {False}
+    again = _ended(runner, runner.launch(RunRequest({"train.value": 5})).id)
+    assert (again.status, [part.status for part in again.progress]) == ("done", ["cached"] * 3)
+    tree = git(root, "ls-tree", "-r", first.rev or "", "data/metrics", "dvc.lock", "params.yaml").splitlines()
+    kept = git(root, "ls-tree", "-r", again.rev or "", "data/metrics", "dvc.lock", "params.yaml").splitlines()
+    assert kept == [line for line in tree if not line.endswith(("run.json", "series.jsonl"))]
+
+
+@pytest.mark.slow
 def test_eight_runs_at_once_all_finish_with_their_own_params(root: Path) -> None:
     runner = DvcRunner(root)
     started = {runner.launch(RunRequest({"train.value": value})).id: value for value in range(10, 18)}

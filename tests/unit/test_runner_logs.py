@@ -8,7 +8,7 @@ from tempfile import NamedTemporaryFile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.dvc.logscan import LogScanner, last_error
+from tui.dvc.logscan import Event, LogScanner, last_error
 from tui.dvc.logtext import read_text
 from tui.dvc.progress import read_progress
 from tui.dvc.record import RunSpec, RunStatus, StageNote
@@ -23,7 +23,7 @@ Running stage 'train@en':
   Running stage 'indented':
 ERROR: failed to reproduce 'train@en': failed to run: python train.py, exited with 1
 """
-_EVENTS = [("base", "cached"), ("prepare", "cached"), ("train@en", "running")]
+_EVENTS: list[Event] = [("base", "skipped"), ("prepare", "restored"), ("train@en", "running")]
 
 
 def test_each_line_that_names_a_stage_is_one_event(tmp_path: Path) -> None:
@@ -65,9 +65,10 @@ def test_bytes_that_are_no_text_do_not_stop_the_log(tmp_path: Path) -> None:
 
 def test_a_supervisor_that_takes_over_counts_no_stage_twice() -> None:
     status = RunStatus()
-    for now, (stage, state) in enumerate([*_EVENTS, *_EVENTS]):
-        note_event(status, stage, state, float(now))
-    assert {name: note.status for name, note in status.stages.items()} == dict(_EVENTS)
+    for now, (stage, happening) in enumerate([*_EVENTS, *_EVENTS]):
+        note_event(status, stage, happening, float(now))
+    assert [note.status for note in status.stages.values()] == ["cached", "cached", "running"]
+    assert [note.is_restored for note in status.stages.values()] == [False, True, False]
     note_event(status, "evaluate", "running", 9.0)
     assert (status.stages["train@en"].status, status.stages["train@en"].ended) == ("done", 9.0)
 

@@ -80,11 +80,13 @@ def _command(root: Path) -> None:
 
 def _metrics(root: Path) -> None:
     (root / "data/metrics/train/metrics.json").write_text("{}")
+    shutil.rmtree(root / ".dvc/cache/runs")
 
 
 def _no_lock_entry(root: Path) -> None:
     lock = yaml.safe_load((root / "dvc.lock").read_text())
     del lock["stages"]["evaluate"]
+    shutil.rmtree(root / ".dvc/cache/runs")
     (root / "dvc.lock").write_text(yaml.safe_dump(lock))
 
 
@@ -135,6 +137,17 @@ def test_overrides_count_and_change_nothing(root: Path) -> None:
     assert _verdicts(plan) == [("prepare", None), ("train", "params"), ("evaluate", "upstream")]
     assert plan.stages[1].detail == "train.value: 2 -> 7, train.steps: 3 -> 5"
     assert (root / "params.yaml").read_bytes() == before
+
+
+def test_what_ran_before_comes_from_the_run_cache(root: Path) -> None:
+    (root / "dvc.lock").unlink()
+    git(root, "rm", "-q", "--cached", "dvc.lock")
+    plan = _plan(root)
+    assert _verdicts(plan) == [("prepare", None), ("train", None), ("evaluate", None)]
+    assert {stage.detail for stage in plan.stages} == {"its results are in the cache"}
+    plan = _plan(root, overrides={"train.value": 7})
+    assert _verdicts(plan) == [("prepare", None), ("train", "new"), ("evaluate", "new")]
+    assert _verdicts(_plan(root, force=True))[0] == ("prepare", "forced")
 
 
 def test_targets_and_force_count(root: Path) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,10 @@ class TrackedFiles:
     def is_added(self, path: str) -> bool:
         """Whether `dvc add` keeps the path, or something in it."""
         return any(overlaps(path, added) for added in self._added)
+
+    def flags_of(self, path: str) -> dict[str, bool]:
+        """What DVC notes of a file besides its hash."""
+        return {"isexec": True} if path in self._files and os.access(self._root / path, os.X_OK) else {}
 
     def _part_of(self, md5: str, name: str) -> str | None:
         listing = self._cache.listing(md5)

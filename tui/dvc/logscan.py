@@ -4,11 +4,12 @@ import re
 from pathlib import Path
 from typing import Literal
 
-Event = tuple[str, Literal["running", "cached"]]
-_PATTERNS: tuple[tuple[re.Pattern[bytes], Literal["running", "cached"]], ...] = (
+Happening = Literal["running", "skipped", "restored"]
+Event = tuple[str, Happening]
+_PATTERNS: tuple[tuple[re.Pattern[bytes], Happening], ...] = (
     (re.compile(rb"^Running stage '([^'\n]+)':"), "running"),
-    (re.compile(rb"^Stage '([^'\n]+)' didn't change, skipping"), "cached"),
-    (re.compile(rb"^Stage '([^'\n]+)' is cached - skipping run"), "cached"),
+    (re.compile(rb"^Stage '([^'\n]+)' didn't change, skipping"), "skipped"),
+    (re.compile(rb"^Stage '([^'\n]+)' is cached - skipping run"), "restored"),
 )
 _CHUNK_BYTES = 1 << 20
 _TAIL_BYTES = 1 << 16
@@ -38,7 +39,7 @@ class LogScanner:
     def _scan(self, chunk: bytes) -> list[Event]:
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         self._rest = self._rest[-_TAIL_BYTES:]
-        found = []
+        found: list[Event] = []
         for line in lines:
             for pattern, state in _PATTERNS:
                 if match := pattern.match(line):

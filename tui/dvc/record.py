@@ -112,6 +112,8 @@ class StageNote:
     started: float
     """Seconds since the epoch."""
     ended: float | None = None
+    is_restored: bool = False
+    """Whether its results are those of some earlier run, out of DVC's run cache."""
     step: int = 0
     """Last step; kept at the end of the run, when the files that tell it go away."""
     num_steps: int | None = None

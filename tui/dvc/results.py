@@ -55,13 +55,17 @@ def result_files(root: Path) -> list[str]:
 
 
 def stale_files(root: Path, status: RunStatus, is_done: bool) -> list[str]:
-    """Tracked results of stages that this run did not come to: they tell of the run before."""
+    """Tracked results of stages that this run did not come to, and records of the run before in its place."""
     stages = read_stages(root, pipeline_files(root))
     unvisited = [stage for stage in stages if not _was_visited(stage, status)]
     if is_done:
         unvisited = _below_what_ran(unvisited, stages, status)
     stale = {out.path for stage in unvisited for out in stage.outputs if not out.is_cached}
     stale |= {str(paths.metrics_dir(stage.key)) for stage in unvisited if stage.file == str(paths.PIPELINE_FILE)}
+    declared = {out.path for stage in stages for out in stage.outputs}
+    restored = [name for name, note in status.stages.items() if note.is_restored]
+    records = {str(paths.metrics_dir(name) / file) for name in restored for file in _STAGE_FILES}
+    stale |= records - declared
     if not stale:
         return []
     listed = git(root, "ls-files", "-z", "--", *sorted(f":(literal){path}" for path in stale if _is_inside(path)))

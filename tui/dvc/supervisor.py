@@ -17,7 +17,7 @@ from tui.core.errors import UserError
 from tui.dvc import processes
 from tui.dvc.environment import run_environment
 from tui.dvc.finish import finish
-from tui.dvc.logscan import LogScanner
+from tui.dvc.logscan import Happening, LogScanner
 from tui.dvc.record import ENDED, RunFiles, RunSpec, RunStatus, StageNote, State, exclusive, read_spec, read_status
 
 POLL_S = 0.2
@@ -105,8 +105,8 @@ class Supervisor:
     def _note_stages(self) -> bool:
         events = self._log.new_events()
         now = time.time()
-        for stage, state in events:
-            note_event(self._status, stage, state, now)
+        for stage, happening in events:
+            note_event(self._status, stage, happening, now)
         return bool(events)
 
     def _save(self, state: State | None = None) -> None:
@@ -120,14 +120,15 @@ class Supervisor:
             status.write(self._files.status)
 
 
-def note_event(status: RunStatus, stage: str, state: str, now: float) -> None:
+def note_event(status: RunStatus, stage: str, happening: Happening, now: float) -> None:
     """A stage has started or was found up to date; DVC runs one at a time, so the one before it is done."""
     if stage in status.stages:
         return  # a supervisor that takes over reads the log from its beginning
     for note in status.stages.values():
         if note.status == "running":
             note.status, note.ended = "done", now
-    status.stages[stage] = StageNote("running" if state == "running" else "cached", now)
+    status.stages[stage] = StageNote("running" if happening == "running" else "cached", now)
+    status.stages[stage].is_restored = happening == "restored"
 
 
 def end_processes(run_id: str, numbers: tuple[signal.Signals, ...], beat: Callable[[], None]) -> None:
