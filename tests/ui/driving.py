@@ -45,7 +45,7 @@ async def opened(
     )
     interval, PollingScreen.INTERVAL_S = PollingScreen.INTERVAL_S, 0.05 if polls else 1000.0
     try:
-        async with app.run_test(size=size) as pilot:
+        async with app.run_test(size=size, notifications=True) as pilot:
             yield app, pilot
     finally:
         PollingScreen.INTERVAL_S = interval

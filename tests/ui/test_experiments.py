@@ -98,7 +98,7 @@ async def test_nothing_is_painted_when_nothing_changed() -> None:
         await listed(app, pilot)
         await until(pilot, lambda: "█" in text_of(app))
         asked, painted = store.script.count("experiments"), []
-        app._display, display = lambda screen, renderable: painted.append(renderable), app._display
+        app._display, display = lambda _screen, update: painted.append(update), app._display
         await until(pilot, lambda: store.script.count("experiments") > asked + 5)
         app._display = display
         assert painted == []

@@ -57,13 +57,11 @@ class WorkerScreen(Screen[Result]):
     @on(Worker.StateChanged)
     def _report_crash(self, message: Worker.StateChanged) -> None:
         if message.state is WorkerState.ERROR and message.worker.error is not None:
-            is_poll = message.worker.group == "poll"
-            if is_poll:
-                self.poll_ended()
-            self.post_message(WorkerCrashed(message.worker.error, is_poll))
+            self.worker_crashed(message.worker.group)
+            self.post_message(WorkerCrashed(message.worker.error, message.worker.group == "poll"))
 
-    def poll_ended(self) -> None:
-        """The poll in flight has crashed."""
+    def worker_crashed(self, group: str) -> None:
+        """A worker of this group will not end in its message."""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether an action can be started now."""
@@ -118,9 +116,10 @@ class PollingScreen(WorkerScreen[Result]):
         """Whether an answer is the one that is waited for."""
         if request != self._request:
             return False
-        self.poll_ended()
+        self._in_flight = False
         return True
 
-    def poll_ended(self) -> None:
+    def worker_crashed(self, group: str) -> None:
         """The next tick may ask again."""
-        self._in_flight = False
+        if group == "poll":
+            self._in_flight = False

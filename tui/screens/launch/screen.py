@@ -1,6 +1,6 @@
 """A form over the params of the workspace; shows what would run before it runs."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -310,8 +310,10 @@ class LaunchScreen(WorkerScreen[Run | None]):
 
     def action_next_changed(self) -> None:
         """Jump to the next key that is changed or wrong."""
+        self._jump({*self._draft.changes, *self._problems})
+
+    def _jump(self, wanted: Collection[str]) -> None:
         form = self.query_one(ParamForm)
-        wanted = {*self._draft.changes, *self._problems}
         keys = [form.rows.key(row) for row in range(form.rows.num_rows)]
         after = [*keys[form.cursor_row + 1 :], *keys[: form.cursor_row + 1]]
         target = next((key for key in after if key in wanted), None)
@@ -347,7 +349,7 @@ class LaunchScreen(WorkerScreen[Run | None]):
         """Start the run, unless something is wrong."""
         if self._problems:
             self.notify("First put right what is marked ✗", severity="warning")
-            self.action_next_changed()
+            self._jump(self._problems)
         elif self._plan is not None and self._plan.problems:
             self.notify(neutral(self._plan.problems[0]), severity="error")
         elif not self._is_launching and self._draft.fields:
@@ -363,6 +365,11 @@ class LaunchScreen(WorkerScreen[Run | None]):
             self.post_message(self.Failed(0, error, "launch"))
         else:
             self.post_message(self.Launched(run))
+
+    def worker_crashed(self, group: str) -> None:
+        """The form can be used again."""
+        self._is_launching = False
+        self.query_one("#plan").border_title = f"Plan  ({group} crashed)"
 
     @on(Launched)
     def _launched(self, message: Launched) -> None:

@@ -26,10 +26,6 @@ _VALUE_COLUMNS = (
 class Panels(Vertical):
     """Four views of which one is seen; the title lists them."""
 
-    DEFAULT_CSS = """
-    Panels LogTail { scrollbar-size: 1 1; overflow-x: hidden; }
-    """
-
     def compose(self) -> ComposeResult:
         """One widget for each view."""
         with ContentSwitcher(initial="log"):

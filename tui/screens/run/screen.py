@@ -258,7 +258,7 @@ class RunScreen(PollingScreen[None]):
             self.notify("Asked to stop")
             self.action_reload()
         else:
-            self._show_problem(str(message.error))
+            self.notify(neutral(str(message.error)), severity="error", markup=False)
 
     def action_copy_rev(self) -> None:
         """Copy the SHA."""

@@ -1,0 +1,259 @@
+"""The launch form: fields from the schema, live checks, the plan, the start."""
+
+from dataclasses import replace
+from typing import Any
+
+from tests.ui import project
+from tests.ui.driving import opened, text_of, until
+from tests.ui.fakes import FakeRunner
+from tui.core.errors import UserError
+from tui.core.runs import LaunchPlan, RunRequest
+from tui.screens.dialogs import Choose, TextDialog
+from tui.screens.experiments.screen import ExperimentsScreen
+from tui.screens.launch.form import ParamForm
+from tui.screens.launch.screen import LaunchScreen
+
+LaunchScreen.PLAN_DELAY_S = 0.01
+
+
+def form(app: Any) -> ParamForm:
+    """The form."""
+    found: ParamForm = app.screen.query_one(ParamForm)
+    return found
+
+
+def value(app: Any, key: str) -> str:
+    """What the form shows for a key."""
+    rows = form(app).rows
+    row = next(row for row in range(rows.num_rows) if rows.key(row) == key)
+    cell = rows.cell(row, "value")
+    return cell if isinstance(cell, str) else cell[0]
+
+
+def planned(runner: FakeRunner) -> list[RunRequest]:
+    """What plans were asked for."""
+    return [arguments[0] for method, arguments in runner.script.calls if method == "plan"]
+
+
+async def show(app: Any, pilot: Any) -> None:
+    """Open the form and wait for its fields."""
+    await until(pilot, lambda: app.screen.query_one("#table").rows.num_rows)
+    await pilot.press("n")
+    await until(pilot, lambda: isinstance(app.screen, LaunchScreen) and form(app).rows.num_rows)
+
+
+async def test_the_form_has_every_key_of_the_schema_with_values_of_the_workspace() -> None:
+    async with opened(runner=FakeRunner(values=project.params(rank=24))) as (app, pilot):
+        await show(app, pilot)
+        assert form(app).rows.num_rows > 50
+        assert value(app, "train.lora.r") == "24"
+        assert value(app, "train.peft") == "◂ lora ▸"
+        assert value(app, "train.packing") == "○ off"
+        assert value(app, "train.max_steps") == "null"
+        assert form(app).cursor_key == "train.objective"
+        assert "passes the base model on untouched" in text_of(app)
+
+
+async def test_the_plan_shows_what_runs_and_why_and_what_to_know() -> None:
+    async with opened() as (app, pilot):
+        await show(app, pilot)
+        await until(pilot, lambda: "train.lora.r: 16 -> 8" in text_of(app))
+        screen = text_of(app)
+        assert "= base      up to date" in screen
+        assert "3 of 5 stages run, about 53 s and 1 that never ran" in screen
+        assert "! notes.txt is not tracked by Git" in screen
+
+
+async def test_choices_and_switches_change_with_one_key_and_only_changes_are_launched() -> None:
+    runner = project.runner()
+    runner.script.give("launch", replace(project.run_of_fox(), id="r9", name="new-cat"))
+    async with opened(runner=runner) as (app, pilot):
+        await show(app, pilot)
+        form(app).select("train.peft")
+        await pilot.press("right")
+        form(app).select("train.packing")
+        await pilot.press("space", "space")
+        await until(pilot, lambda: planned(runner)[-1].overrides == {"train.peft": "prompt_tuning"})
+        assert "1 change" in text_of(app)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, ExperimentsScreen))
+        launched = [arguments[0] for method, arguments in runner.script.calls if method == "launch"]
+        assert launched == [RunRequest({"train.peft": "prompt_tuning"})]
+
+
+async def test_a_choice_opens_as_a_list() -> None:
+    async with opened() as (app, pilot):
+        await show(app, pilot)
+        form(app).select("train.lr_schedule")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, Choose))
+        await pilot.press("j", "enter")
+        await until(pilot, lambda: isinstance(app.screen, LaunchScreen))
+        assert value(app, "train.lr_schedule") == "◂ cosine ▸"
+
+
+async def test_a_typed_value_is_checked_while_it_is_typed() -> None:
+    async with opened() as (app, pilot):
+        await show(app, pilot)
+        form(app).select("train.lora.r")
+        await pilot.press("enter", "backspace", "backspace", "x")
+        await until(pilot, lambda: "✗ must be a whole number" in text_of(app))
+        await pilot.press("backspace", "0")
+        await until(pilot, lambda: "✗ must be greater than or equal to 1" in text_of(app))
+        await pilot.press("backspace", "8", "enter")
+        await until(pilot, lambda: value(app, "train.lora.r") == "8")
+        assert form(app).has_focus
+        assert "was 16" in text_of(app)
+
+
+async def test_escape_gives_the_old_value_back_then_leaves() -> None:
+    async with opened() as (app, pilot):
+        await show(app, pilot)
+        form(app).select("train.lora.r")
+        await pilot.press("enter", "9", "escape")
+        assert value(app, "train.lora.r") == "16"
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, ExperimentsScreen))
+
+
+async def test_problems_stand_beside_their_keys_and_hold_the_launch() -> None:
+    runner = FakeRunner(values=project.params())
+    async with opened(runner=runner, size=(200, 50)) as (app, pilot):
+        await show(app, pilot)
+        form(app).select("train.peft")
+        await pilot.press("right")
+        form(app).select("train.packing")
+        await pilot.press("space")
+        form(app).select("train.lora.r")
+        await pilot.press("enter", "backspace", "backspace", "0", "enter")
+        await until(pilot, lambda: "✗ 1 problem" in text_of(app))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "First put right" in text_of(app))
+        assert runner.script.count("launch") == 0
+        await pilot.press("backspace")
+        await until(pilot, lambda: "packed rows" in text_of(app))
+
+
+async def test_a_plan_with_problems_holds_the_launch() -> None:
+    runner = project.runner()
+    runner.launch_plan = replace(project.plan(), problems=("Git has no user name",))
+    async with opened(runner=runner) as (app, pilot):
+        await show(app, pilot)
+        await until(pilot, lambda: "✗ Git has no user name" in text_of(app))
+        await pilot.press("ctrl+s")
+        assert runner.script.count("launch") == 0
+
+
+async def test_only_the_newest_plan_is_shown() -> None:
+    runner = project.runner()
+    late = runner.script.hold("plan", LaunchPlan((), problems=("stale",)))
+    async with opened(runner=runner) as (app, pilot):
+        await show(app, pilot)
+        await until(pilot, late.entered.is_set)
+        form(app).select("train.peft")
+        await pilot.press("right")
+        await until(pilot, lambda: "3 of 5 stages run" in text_of(app))
+        late.released.set()
+        await pilot.pause(0.1)
+        assert "stale" not in text_of(app)
+
+
+async def test_a_plan_that_fails_is_told_and_asked_again() -> None:
+    runner = project.runner()
+    runner.script.give("plan", UserError("dvc.yaml does not parse", "line 3"))
+    async with opened(runner=runner) as (app, pilot):
+        await show(app, pilot)
+        await until(pilot, lambda: "dvc.yaml does not parse: line 3" in text_of(app))
+        await pilot.press("r")
+        await until(pilot, lambda: "3 of 5 stages run" in text_of(app))
+
+
+async def test_params_that_cannot_be_read_are_told() -> None:
+    runner = FakeRunner()
+    runner.script.give("params", UserError("params.yaml does not parse", "line 9"))
+    async with opened(runner=runner) as (app, pilot):
+        await until(pilot, lambda: app.screen.query_one("#table").rows.num_rows)
+        await pilot.press("n")
+        await until(pilot, lambda: "params.yaml does not parse: line 9" in text_of(app))
+
+
+async def test_a_project_without_params_says_so() -> None:
+    async with opened(runner=FakeRunner()) as (app, pilot):
+        await until(pilot, lambda: app.screen.query_one("#table").rows.num_rows)
+        await pilot.press("n")
+        await until(pilot, lambda: "no params in this project" in text_of(app))
+
+
+async def test_a_launch_that_fails_keeps_the_form_and_a_crash_is_reported() -> None:
+    runner = project.runner()
+    runner.script.give("launch", UserError("no space left on the device"))
+    runner.script.give("launch", ValueError("bug"))
+    async with opened(runner=runner) as (app, pilot):
+        await show(app, pilot)
+        await until(pilot, lambda: "3 of 5 stages run" in text_of(app))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "no space left on the device" in text_of(app))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, TextDialog))
+        await pilot.press("escape")
+        runner.script.give("launch", project.run_of_fox())
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, ExperimentsScreen))
+
+
+async def test_the_new_run_gets_the_cursor_when_it_appears() -> None:
+    store, runner = project.store(), project.runner()
+    runner.script.give("launch", replace(project.run_of_fox(), id="r9", name="new-cat", snapshot="c" * 40))
+    async with opened(store, runner) as (app, pilot):
+        await show(app, pilot)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, ExperimentsScreen))
+        cat = project.experiment("new-cat", None, 0.0, 0, rev="c" * 40, status="running", run_id="r9")
+        store.listing.insert(4, cat)
+        await pilot.press("r")
+        await until(pilot, lambda: app.screen.query_one("#table").cursor_key == f"{project.MAIN}/new-cat")
+
+
+async def test_keys_are_found_by_words_of_their_help() -> None:
+    async with opened() as (app, pilot):
+        await show(app, pilot)
+        await pilot.press("slash", *"rank")
+        await until(pilot, lambda: form(app).rows.num_rows < 5)
+        assert "train.lora.r" in [form(app).rows.key(row) for row in range(form(app).rows.num_rows)]
+        await pilot.press("enter")
+        assert form(app).has_focus
+
+
+async def test_name_and_force_are_part_of_the_request() -> None:
+    runner = project.runner()
+    async with opened(runner=runner) as (app, pilot):
+        await show(app, pilot)
+        await pilot.press("e", *"my-run", "enter", "f")
+        await until(pilot, lambda: planned(runner)[-1] == RunRequest({}, "my-run", force=True))
+        await pilot.press("U")
+        await until(pilot, lambda: planned(runner)[-1] == RunRequest({}))
+
+
+async def test_a_project_of_another_make_gets_a_form_from_its_values() -> None:
+    values = {"lr": 0.1, "layers": [8, 8], "augment": {"flip": True}, "opt": "adam", "seed": None}
+    runner = FakeRunner(values=values)
+    async with opened(runner=runner) as (app, pilot):
+        await show(app, pilot)
+        assert form(app).rows.num_rows == 5
+        form(app).select("layers")
+        await pilot.press("enter", *["backspace"] * 6, *"[16]", "enter")
+        form(app).select("augment.flip")
+        await pilot.press("space")
+        await until(pilot, lambda: planned(runner)[-1].overrides == {"layers": [16], "augment.flip": False})
+
+
+async def test_read_only_never_launches() -> None:
+    runner = project.runner()
+    async with opened(runner=runner, read_only=True) as (app, pilot):
+        await until(pilot, lambda: app.screen.query_one("#table").rows.num_rows)
+        await pilot.press("n")
+        assert isinstance(app.screen, ExperimentsScreen)
+        await app.push_screen(LaunchScreen(app.bench))
+        await until(pilot, lambda: "3 of 5 stages run" in text_of(app))
+        await pilot.press("ctrl+s")
+        assert runner.script.count("launch") == 0
