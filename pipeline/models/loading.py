@@ -58,7 +58,7 @@ def load_weights(
             output_loading_info=True,
             **options,
         )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         raise StageError(f"{directory}: cannot load the model ({_first_line(error)})") from error
     absent = sorted(str(name) for name in (*report["missing_keys"], *report["mismatched_keys"]))
     if absent:

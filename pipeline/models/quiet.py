@@ -22,3 +22,4 @@ def quiet_libraries() -> None:
     log.disable_progress_bar()
     log.set_verbosity_error()
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+    warnings.filterwarnings("ignore", category=UserWarning, module="peft")

@@ -17,7 +17,7 @@ def make_deterministic(seed: int, num_parameters: int = 0) -> None:
     from transformers import set_seed
 
     torch.set_num_threads(num_threads(num_parameters))
-    torch.use_deterministic_algorithms(not torch.cuda.is_available())
+    torch.use_deterministic_algorithms(not torch.cuda.is_available(), warn_only=True)
     # Filling fresh memory guards against bugs only, and costs time in every step.
     settings: Any = torch.utils.deterministic
     settings.fill_uninitialized_memory = False

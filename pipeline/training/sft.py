@@ -1,5 +1,6 @@
 """Supervised fine-tuning: cross-entropy on the completions, every weight or an adapter, through TRL."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ def fine_tune(params: Params, base: Manifest, checkpoints: Path, recorder: Stage
     progress = Progress(recorder, params.train.eval_fraction, device_name(loaded.device))
     trainer = _build(params.train, base, loaded, train, validation, checkpoints, progress)
     total, trainable = num_parameters(trainer.model)
+    _say(train, trainable, total)
     if loaded.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(loaded.device)
     _run(trainer)
@@ -118,9 +120,17 @@ def _build(
             callbacks=[progress],
         )
     except ValueError as error:
-        raise StageError(f"train.peft is {params.peft!r}: {error}") from error
+        raise StageError(f"the trainer cannot start with these params: {error}") from error
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _say(train: EncodedSplit, trainable: int, total: int) -> None:
+    sys.stdout.write(
+        f"train: {len(train.input_ids)} rows, {trainable} of {total} parameters; "
+        f"longer than train.max_length: {train.num_truncated} rows cut, {train.num_dropped} rows (prompt alone) dropped\n"
+    )
+    sys.stdout.flush()
 
 
 def _run(trainer: CompletionTrainer) -> None:

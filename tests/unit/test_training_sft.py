@@ -140,6 +140,14 @@ def test_packed_rows_do_not_see_each_other(architecture: tiny_training.Architect
     assert len(apart) == 2
 
 
+def test_recomputed_activations_change_nothing() -> None:
+    params = tiny_training.write_project()
+    train.run(params)
+    points = series()
+    train.run(tiny_training.params(Path("source"), gradient_checkpointing=True))
+    assert curve("train/loss") == pytest.approx([point["train/loss"] for point in points if "train/loss" in point])
+
+
 def test_the_best_step_is_kept() -> None:
     params = tiny_training.write_project(
         peft="none", max_steps=8, learning_rate=1.0, lr_schedule="constant", eval_fraction=0.125, max_grad_norm=100.0
