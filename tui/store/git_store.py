@@ -13,6 +13,7 @@ from tui.core.series import Series
 from tui.store.commits import CommitReader
 from tui.store.documents import Documents
 from tui.store.dvc_cache import DvcCache
+from tui.store.dvc_tasks import DvcTasks
 from tui.store.history import History, Snapshot
 from tui.store.layout import Layouts
 from tui.store.live import LiveRuns
@@ -45,10 +46,11 @@ class GitStore:
         self._workspace = Workspace(self._project, values)
         self._history = History(self._project, self._commits, num_commits)
         self._live = LiveRuns(values, self._commits)
+        self._tasks = DvcTasks(self._project.root)
         self._names = Names(self._project, self._history, self._commits)
         self._series = SeriesReader(layouts, cache, self._commits, self._workspace)
         self._cache, self._layouts = cache, layouts
-        self._directories: dict[str, Path] = {}  # run id -> clone, of runs that are rows of their own
+        self._directories: dict[str, Path] = {}  # run id, or stash commit of DVC -> clone, of what is a row of its own
 
     @property
     def root(self) -> Path:
@@ -60,18 +62,24 @@ class GitStore:
         with self._lock:
             snapshot = self._history.read()
             live = self._live_rows(runs, snapshot)
-            committed = {run.id: run for run in runs if run.id not in {row.run_id for row in live}}
+            own_rows = {row.run_id for row in live}
+            committed = {run.id: run for run in runs if run.id not in own_rows}
             return [self._workspace.experiment(snapshot.refs.head), *self._rows(snapshot, live, committed)]
 
     def _live_rows(self, runs: Sequence[Run], snapshot: Snapshot) -> list[Experiment]:
         by_run, known = snapshot.by_run(), {ref.rev for ref in snapshot.refs.experiments}
-        rows = []
+        rows: list[Experiment] = []
         for run in runs:
             if run.is_active or not (run.id in by_run or run.rev in known):
                 rows.append(self._live.experiment(run))
                 self._directories[run.id] = run.directory
             else:
                 self._directories.pop(run.id, None)
+        taken = {(ref.baseline, ref.name) for ref in snapshot.refs.experiments}
+        for task in self._tasks.read():
+            if (task.baseline, task.name) not in taken:
+                rows.append(self._live.dvc_experiment(task))
+                self._directories.update({task.rev: task.root} if task.root is not None else {})
         return rows
 
     def _rows(self, snapshot: Snapshot, live: list[Experiment], committed: dict[str, Run]) -> Iterator[Experiment]:
@@ -93,13 +101,13 @@ class GitStore:
         with self._lock:
             if text == "workspace":
                 return self._workspace.experiment(self._history.refs().head)
-            live = self._live_rows(runs, self._history.read()) if runs else []
+            live = self._live_rows(runs, self._history.read()) if runs or self._tasks.read() else []
             return self._names.resolve(text, live)
 
     def series(self, experiment: Experiment, directory: Path | None = None) -> list[Series]:
         """All series of an experiment; a live one is read from the directory that it runs in."""
         with self._lock:
-            return self._series.read(experiment, directory or self._directories.get(experiment.run_id or ""))
+            return self._series.read(experiment, directory or self._clone(experiment))
 
     def predictions(self, experiment: Experiment) -> Any:
         """Per-example results as a polars frame; an empty one when there are none locally."""
@@ -125,7 +133,10 @@ class GitStore:
     def _folder(self, experiment: Experiment) -> Path | None:
         if experiment.kind == "workspace":
             return self.root
-        return self._directories.get(experiment.run_id or "")
+        return self._clone(experiment)
+
+    def _clone(self, experiment: Experiment) -> Path | None:
+        return self._directories.get(experiment.run_id or experiment.rev)
 
     def changed_files(self, old: Experiment, new: Experiment) -> list[FileChange]:
         """Tracked files that differ."""

@@ -7,8 +7,10 @@ import pygit2
 from tui.core.experiments import Experiment
 from tui.core.runs import Run, StageProgress
 from tui.store.commits import CommitReader
+from tui.store.dvc_tasks import DvcTask
 from tui.store.files import Files, FolderFiles
 from tui.store.values import ValueReader, Values
+from tui.store.workspace import latest_record, stage_fraction
 
 _FINISHED = {"done", "cached"}
 
@@ -31,6 +33,29 @@ class LiveRuns:
             values.params, values.metrics, tuple(values.missing), run.error or values.error, run.id,
             current.stage if current else None, current.fraction if current else None,
         )  # fmt: skip
+
+    def dvc_experiment(self, task: DvcTask) -> Experiment:
+        """The row of an experiment that DVC has queued or runs; metrics that are still the baseline's do not count."""
+        snapshot = self._commits.experiment(task.rev, "experiment", task.name, task.baseline)
+        stage, fraction = None, None
+        values = Values(dict(snapshot.params), problems=[snapshot.error] if snapshot.error else [])
+        if task.root is not None and task.root.is_dir():
+            values = self._values.read(FolderFiles(task.root, self._pipelines(task.rev)))
+            before = self._commits.experiment(task.baseline, "commit").metrics
+            values.metrics = {path: found for path, found in values.metrics.items() if before.get(path) != found}
+            record = latest_record(task.root)
+            if record is not None and record.status == "running":
+                stage, fraction = record.stage, stage_fraction(record, task.root)
+        return Experiment(
+            task.rev, "experiment", task.name, task.baseline, (), snapshot.timestamp, "", task.status,
+            values.params, values.metrics, error=values.error, stage=stage, fraction=fraction,
+        )  # fmt: skip
+
+    def _pipelines(self, rev: str) -> Sequence[str]:
+        try:
+            return self._commits.files(rev).pipelines()
+        except (KeyError, ValueError, OSError, pygit2.GitError):
+            return ("dvc.yaml",)
 
     def _read(self, run: Run) -> tuple[Values, str]:
         finished = frozenset(item.stage for item in run.progress if item.status in _FINISHED)

@@ -47,7 +47,9 @@ class ValueReader:
         for path, keys in layout.params.items():
             self._read_params(files, path, keys, values)
         for path, out in layout.metrics.items():
-            if out.stage not in without and (only is None or out.stage in only):
+            if out.stage in without or (only is not None and out.stage not in only):
+                values.missing.append(path)
+            else:
                 self._read_metrics(files, path, out, outs, values)
         return values
 
