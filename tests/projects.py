@@ -161,10 +161,13 @@ def wait_for(condition: Callable[[], _Result | None], timeout_s: float = 60.0) -
 
 def fingerprint(root: Path) -> dict[str, bytes]:
     """Everything of the user's: files, index, HEAD, refs, stash, configuration; not what finetui may add."""
-    ours = (".dvc/tmp", ".dvc/cache", ".git/objects", ".git/refs/exps")
-    files = (path for path in sorted(root.rglob("*")) if path.is_file())
-    names = {path.relative_to(root).as_posix(): path for path in files}
-    return {name: path.read_bytes() for name, path in names.items() if not name.startswith(ours)}
+    ours = {root / name for name in (".dvc/tmp", ".dvc/cache", ".git/objects", ".git/refs/exps")}
+    found: dict[str, bytes] = {}
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if Path(folder, name) not in ours)
+        paths = (Path(folder, name) for name in files)
+        found |= {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+    return found
 
 
 def end_runs(root: Path) -> None:

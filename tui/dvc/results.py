@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from pipeline.contract import paths
+from pipeline.contract.run_record import decode_run_record
 from pipeline.contract.yaml12 import load_yaml
 from tui.core.errors import UserError
 from tui.dvc.declared import DeclaredStage, overlaps, producers, read_stages
@@ -91,11 +92,13 @@ def _below_what_ran(
 
 
 def _stage_files(root: Path) -> Iterator[str]:
-    """What stages write by contract; of a stage that was killed, the series instead of the table made from it."""
-    for record in sorted((root / paths.METRICS_DIR).glob(f"**/{paths.RUN_RECORD_NAME}")):
-        folder = record.parent.relative_to(root)
+    """What stages write by contract; of a stage that did not end well, its series, too, unless a table holds it."""
+    for path in sorted((root / paths.METRICS_DIR).glob(f"**/{paths.RUN_RECORD_NAME}")):
+        folder = path.parent.relative_to(root)
         yield from (str(folder / name) for name in _STAGE_FILES)
-        if not (root / folder / paths.SERIES_TABLE_NAME).exists():
+        record = decode_run_record(path.read_bytes())
+        is_done = record is not None and record.status == "done"
+        if not is_done and not path.with_name(paths.SERIES_TABLE_NAME).exists():
             yield str(folder / paths.SERIES_NAME)
 
 
