@@ -1,5 +1,6 @@
 """Rows of a project: workspace, commits, experiments, runs."""
 
+import base64
 import json
 import os
 import subprocess
@@ -257,3 +258,67 @@ def test_the_last_stage_that_was_started_counts(builder: RepoBuilder) -> None:
     builder.write(record("train", status="failed", error="boom", started_at="2024-01-01T00:00:00"))
     builder.write(record("evaluate", status="done", started_at="2024-01-01T00:00:09"))
     assert rows(builder)[0].status == "done"
+
+
+class TestDvcTasks:
+    """Experiments that DVC itself has queued or runs."""
+
+    @pytest.fixture
+    def stash(self, builder: RepoBuilder) -> str:
+        baseline = builder.commit(FIRST)
+        return builder.experiment("stash", baseline, {"params.yaml": "lr: 7\n"})
+
+    @pytest.fixture
+    def exps(self, builder: RepoBuilder, stash: str) -> Path:
+        baseline = self.baseline(builder)
+        builder.repository.references.delete(f"refs/exps/{baseline[:2]}/{baseline[2:]}/stash")
+        return builder.root / ".dvc/tmp/exps"
+
+    def baseline(self, builder: RepoBuilder) -> str:
+        return str(builder.repository.head.target)
+
+    def queue(self, exps: Path, folder: str, name: str, stash: str, baseline: str) -> None:
+        entry = {"name": name, "stash_rev": stash, "baseline_rev": baseline}
+        body = base64.b64encode(json.dumps([[entry], {}, {}]).encode()).decode()
+        headers = {"task": "dvc.repo.experiments.queue.tasks.run_exp", "id": f"task-{name}"}
+        place = exps / "celery/broker" / folder / f"1_{name}.celery.msg"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(json.dumps({"body": body, "headers": headers}))
+
+    def write(self, path: Path, **value: Any) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(value))
+
+    def test_queued(self, builder: RepoBuilder, exps: Path, stash: str) -> None:
+        self.queue(exps, "in", "later", stash, self.baseline(builder))
+        (exps / "celery/broker/in/2_torn.celery.msg").write_text('{"body": "W1')
+        row = rows(builder)[2]
+        assert (row.name, row.status, row.params) == ("later", "queued", {"params.yaml": {"lr": 7}})
+        assert row.metrics == {}
+        assert GitStore(builder.root).resolve("later").rev == stash
+
+    def test_a_task_whose_process_is_gone_is_lost(self, builder: RepoBuilder, exps: Path, stash: str) -> None:
+        self.queue(exps, "processed", "x", stash, self.baseline(builder))
+        assert rows(builder)[2].status == "running"
+        # this process lives, but it is not DVC
+        self.write(exps / f"run/{stash}/{stash}.json", pid=os.getpid(), returncode=None)
+        assert rows(builder)[2].status == "lost"
+
+    def test_failed_and_collected(self, builder: RepoBuilder, exps: Path, stash: str) -> None:
+        self.queue(exps, "processed", "x", stash, self.baseline(builder))
+        self.write(exps / "celery/result/celery-task-meta-task-x", status="SUCCESS")
+        assert rows(builder)[2].status == "failed"
+        self.write(exps / f"run/{stash}/{stash}.run", result_hash="abc")
+        assert labels(rows(builder)) == ["workspace", "main"]
+
+    def test_a_temporary_run_is_read_from_its_folder(self, builder: RepoBuilder, exps: Path, stash: str) -> None:
+        root = exps / "standalone/tmp1"
+        info = {"name": "t", "baseline_rev": self.baseline(builder), "root_dir": str(root), "result_hash": None}
+        self.write(exps / f"standalone/run/{stash}/{stash}.run", **info)
+        assert labels(rows(builder)) == ["workspace", "main"]
+        builder.write({**FIRST, "params.yaml": "lr: 8\n"}, root)
+        row = rows(builder)[2]
+        assert (row.name, row.status, row.params) == ("t", "lost", {"params.yaml": {"lr": 8}})
+        assert row.metrics == {}
+        builder.write({"metrics.json": {"loss": 0.5}}, root)
+        assert rows(builder)[2].metrics == {"metrics.json": {"loss": 0.5}}

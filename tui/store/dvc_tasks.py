@@ -113,6 +113,18 @@ def _lock_pid(root: Path) -> int | None:
         return None
 
 
+def is_stage_running(root: Path) -> bool:
+    """Whether a `dvc` command runs a stage in this very folder: it holds path locks meanwhile."""
+    locks = _json(root / ".dvc" / "tmp" / "rwlock")
+    holders = [entry for lock in locks.values() if isinstance(lock, dict) for entry in _flat(lock)]
+    return any(is_dvc_process(pid) for pid in [entry.get("pid") for entry in holders if isinstance(entry, dict)])
+
+
+def _flat(lock: dict[str, Any]) -> Iterator[Any]:
+    for entry in lock.values():
+        yield from entry if isinstance(entry, list) else [entry]
+
+
 def is_dvc_process(pid: object) -> bool:
     """Whether a live process with that id runs DVC: the pid of a dead one may belong to anything by now."""
     if not isinstance(pid, int) or pid <= 0:

@@ -10,6 +10,7 @@ from pipeline.contract import paths
 from pipeline.contract.run_record import RunRecord, decode_run_record
 from pipeline.contract.series import decode_points
 from tui.core.experiments import Experiment, Status
+from tui.store.dvc_tasks import is_stage_running
 from tui.store.files import FolderFiles
 from tui.store.project import Project
 from tui.store.values import ValueReader
@@ -39,6 +40,8 @@ class Workspace:
         values = self._values.read(self.files())
         record = latest_record(self._project.root)
         status, fraction = state_of(record, self._project.root)
+        if status == "done" and is_stage_running(self._project.root):
+            status = "running"  # a stage that writes no run record
         error = values.error
         if record is not None and status == "failed" and record.error:
             error = "; ".join(part for part in (f"{record.stage}: {record.error}", error) if part)
