@@ -198,7 +198,7 @@ class Deploy(Section):
     dtype: Literal["keep", "float32", "bfloat16"] = "keep"
     """Type of the exported weights; `keep` is the type they were trained in."""
     max_changed_fraction: float = Field(0.0, ge=0, le=1)
-    """Share of the probes that may be answered differently; above 0 only for bfloat16, where rounding flips near ties."""
+    """Share of the probes that may be answered differently, ties that rounding decides left out."""
 
 
 class Params(Section):

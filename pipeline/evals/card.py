@@ -103,9 +103,10 @@ def _introduction(facts: CardFacts) -> Iterator[str]:
         f"{number(manifest.num_parameters)} parameters, {number(manifest.num_trainable_parameters)} of them trained."
     )
     comparison = facts.comparison
+    ties = f"; {comparison.num_ties} part at a tie that rounding decides" if comparison.num_ties else ""
     yield (
         f"Before it was written, this export was loaded in a fresh process: it answered {comparison.num_equal} of "
-        f"{comparison.num_probes} probe prompts with the same tokens as the model that was evaluated."
+        f"{comparison.num_probes} probe prompts with the same tokens as the model that was evaluated{ties}."
     )
 
 

@@ -20,6 +20,7 @@ from pipeline.evals.card import CardFacts, base_name, known_versions, model_card
 from pipeline.evals.checksums import write_checksums
 from pipeline.evals.encoding import stop_token_ids
 from pipeline.evals.examples import read_examples
+from pipeline.evals.inputs import bare_model
 from pipeline.evals.load_back import ProbeRequest, ask_export
 from pipeline.evals.parity import Comparison, ProbeAnswer, Prompt, answer_probes, compare
 from pipeline.evals.probe import ADAPTER, MODEL
@@ -53,14 +54,15 @@ def run(params: Params) -> None:
         on_answer = _progress(recorder)
 
         empty_directory(DIRECTORY)
-        expected, exported = _export(trained, params, prompts, device, on_answer)
+        expected, dtype = _export(trained, params, prompts, device, on_answer)
         request = ProbeRequest(
             prompts, params.evaluate.max_new_tokens, str(device), params.base.trust_remote_code, trained.num_parameters
         )
         found = ask_export(DIRECTORY, request, on_answer)
-        comparison = compare(expected, found)
+        comparison = compare(expected, found, dtype)
         _require_equal(comparison, params.deploy)
 
+        exported = _manifest(trained, params.base.trust_remote_code)
         facts = CardFacts(
             manifest=exported,
             base_name=base_name(exported),
@@ -81,32 +83,34 @@ def run(params: Params) -> None:
 
 def _export(
     trained: Manifest, params: Params, prompts: list[Prompt], device: torch.device, on_answer: Callable[[], None]
-) -> tuple[list[ProbeAnswer], Manifest]:
-    """Ask the model as it was evaluated, then write it; it leaves memory before the export is loaded."""
+) -> tuple[list[ProbeAnswer], torch.dtype]:
+    """Ask the model as it was evaluated, then write it; the answers, and the coarser type of before and after."""
     loaded = load_model(trained, params.base, device)
     expected = answer_probes(loaded, prompts, params.evaluate.max_new_tokens, on_answer)
     stop_ids = stop_token_ids(loaded)
-    save_model(merge_adapter(loaded.model, _DTYPES[params.deploy.dtype]), loaded, stop_ids, DIRECTORY / MODEL)
-    adapters = tuple(_ship_adapter(adapter, trained) for adapter in trained.adapters[-1:] if not _is_merged(adapter))
-    del loaded
+    before = bare_model(loaded.model).dtype
+    exported = merge_adapter(loaded.model, _DTYPES[params.deploy.dtype])
+    save_model(exported, loaded, stop_ids, DIRECTORY / MODEL)
+    for adapter in _shipped_adapters(trained):
+        name = trained.base_source if trained.base_revision else MODEL
+        copy_adapter(Path(adapter.path), DIRECTORY / ADAPTER, name, trained.base_revision)
+    coarser = max(before, exported.dtype, key=lambda dtype: torch.finfo(dtype).eps)
+    # The export is loaded next, and there may be room for one model only.
+    del loaded, exported
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
-    return expected, _manifest(trained, adapters, params.base.trust_remote_code)
+    return expected, coarser
 
 
-def _is_merged(adapter: Adapter) -> bool:
-    return adapter.method == "lora"
+def _shipped_adapters(trained: Manifest) -> tuple[Adapter, ...]:
+    """LoRA is merged; a soft prompt, always the last adapter, goes along."""
+    return tuple(adapter for adapter in trained.adapters[-1:] if adapter.method != "lora")
 
 
-def _ship_adapter(adapter: Adapter, trained: Manifest) -> Adapter:
-    name = trained.base_source if trained.base_revision else MODEL
-    copy_adapter(Path(adapter.path), DIRECTORY / ADAPTER, name, trained.base_revision)
-    return replace(adapter, path=(DIRECTORY / ADAPTER).as_posix())
-
-
-def _manifest(trained: Manifest, adapters: tuple[Adapter, ...], trust_remote_code: bool) -> Manifest:
+def _manifest(trained: Manifest, trust_remote_code: bool) -> Manifest:
     folder = DIRECTORY / MODEL
+    adapters = tuple(replace(adapter, path=(DIRECTORY / ADAPTER).as_posix()) for adapter in _shipped_adapters(trained))
     num_adapter = sum(adapter.num_parameters for adapter in adapters)
     return replace(
         trained,
@@ -120,13 +124,13 @@ def _manifest(trained: Manifest, adapters: tuple[Adapter, ...], trust_remote_cod
 
 
 def _require_equal(comparison: Comparison, limits: Deploy) -> None:
-    num_changed = comparison.num_probes - comparison.num_equal
+    num_changed = comparison.num_probes - comparison.num_equal - comparison.num_ties
     if num_changed <= limits.max_changed_fraction * comparison.num_probes:
         return
     raise StageError(
         f"{DIRECTORY}: the export answers {num_changed} of {comparison.num_probes} probes differently "
         f"({comparison.first_difference}; largest logit difference {comparison.max_logit_difference:.3g}), so it is "
-        "not shipped; set deploy.dtype to float32, or allow it with deploy.max_changed_fraction"
+        "not shipped; set deploy.dtype to keep or float32, or allow it with deploy.max_changed_fraction"
     )
 
 
@@ -134,6 +138,7 @@ def _metrics(comparison: Comparison) -> dict[str, float]:
     return {
         "deploy/num_probes": comparison.num_probes,
         "deploy/num_equal": comparison.num_equal,
+        "deploy/num_ties": comparison.num_ties,
         "deploy/max_logit_difference": comparison.max_logit_difference,
         "deploy/model_bytes": weight_bytes(DIRECTORY / MODEL) + weight_bytes(DIRECTORY / ADAPTER),
     }
