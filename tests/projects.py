@@ -176,6 +176,6 @@ def end_runs(root: Path) -> None:
         supervisor = read_status(files).supervisor
         members = [process.pid for process in processes.family(files.directory.name)]
         alive = [int(supervisor[0])] if supervisor and processes.is_alive(supervisor) else []
-        for pid in (*alive, *members):
+        for pid in {*alive, *members} - {os.getpid()}:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

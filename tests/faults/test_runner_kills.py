@@ -171,6 +171,59 @@ def test_a_draft_of_a_killed_launch_is_swept_away(root: Path, monkeypatch: pytes
     assert files.directory.exists()
 
 
+def _supervise(files: RunFiles) -> RunStatus:
+    spec = read_spec(files)
+    assert spec is not None
+    supervisor.Supervisor(files, spec).run()
+    return read_status(files)
+
+
+def test_an_experiment_that_cannot_be_saved_is_saved_later(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = _launched_only(root, monkeypatch)
+    _pretend_done(files)
+    with monkeypatch.context() as patch:
+        patch.setattr(finish, "git", GitUntil(2, GitError))
+        _supervise(files)
+    run = DvcRunner(root, adopt=False).runs()[0]
+    assert (run.status, run.rev) == ("failed", None)
+    assert "No space left" in (run.error or "")
+    assert "No space left" in files.log.read_text()
+    assert _supervise(files).state == "done"
+    run = DvcRunner(root, adopt=False).runs()[0]
+    assert (run.status, run.error) == ("done", None)
+    assert git(root, "rev-parse", "--verify", f"{run.rev}^{{commit}}") == run.rev
+
+
+def test_a_run_that_is_stopped_before_it_starts_is_cancelled(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = _launched_only(root, monkeypatch)
+    files.stop.touch()
+    status = _supervise(files)
+    assert (status.state, status.process) == ("cancelled", None)
+    assert "Finetui-Status: cancelled" in git(root, "log", "-1", "--format=%B", status.rev or "")
+
+
+def test_a_pipeline_that_a_stage_broke_does_not_keep_the_run_from_ending(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = _launched_only(root, monkeypatch)
+    _pretend_done(files)
+    (files.clone / "dvc.yaml").write_text("stages: [")
+    assert _supervise(files).state == "done"
+
+
+def test_processes_without_a_record_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
+    environment = os.environ | {RUN_ID: "test-leader"}
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment, start_new_session=True)
+    wait_for(lambda: len(processes.family("test-leader")) == 2)
+    assert processes.leader("test-leader") == processes.identify(process.pid)
+    assert processes.leader("test-nobody") is None
+    monkeypatch.setattr(supervisor, "GRACE_S", 5.0)
+    supervisor.end_processes("test-leader", (signal.SIGTERM,), lambda: process.poll())
+    assert process.wait(5) == -signal.SIGTERM
+    assert processes.family("test-leader") == []
+
+
 def test_only_one_supervisor_looks_after_a_run(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = _launched_only(root, monkeypatch)
     with exclusive(files.lock, wait=False) as held:

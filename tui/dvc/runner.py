@@ -170,6 +170,8 @@ def _as_run(files: RunFiles, spec: RunSpec, status: RunStatus, is_supervised: bo
     state: Status = "lost"
     if status.state == "done" or status.state == "failed" or status.state == "cancelled":
         state = status.state
+    elif status.trouble is not None:
+        state = "failed"
     elif status.state != "lost" and (is_supervised or processes.is_alive(status.process)):
         state = "running"
     directory = files.clone / spec.prefix
