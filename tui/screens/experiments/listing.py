@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 
+from pipeline.contract.metrics import last_part
 from tui.core.columns import Column as Choice
 from tui.core.columns import choose_columns, sort_key
 from tui.core.comparison import MetricCell, metric_cell
@@ -23,8 +24,10 @@ _MAX_COLUMNS = 24  # metrics that are the same in every row fill up to here; the
 class Listing:
     """Rows for the table; a cell is made when it is seen."""
 
-    def __init__(self, experiments: Sequence[Experiment], state: ViewState, now: datetime, sparks: Sparks) -> None:
-        self.experiments, self.state = experiments, state
+    def __init__(
+        self, experiments: Sequence[Experiment], state: ViewState, now: datetime, sparks: Sparks, *, is_narrow: bool
+    ) -> None:
+        self.experiments, self.state, self._is_narrow = experiments, state, is_narrow
         self._now, self._sparks = now.replace(second=0, microsecond=0), sparks
         self._all = dict(keyed(experiments))
         self._choices = {choice.text: choice for choice in choose_columns(experiments)}
@@ -40,10 +43,10 @@ class Listing:
         )
         self._deltas: dict[str, MetricCell] = {}
 
-    def is_for(self, experiments: Sequence[Experiment], state: ViewState, now: datetime) -> bool:
+    def is_for(self, experiments: Sequence[Experiment], state: ViewState, now: datetime, *, is_narrow: bool) -> bool:
         """Whether another listing of these would look the same."""
-        same_time = self._now == now.replace(second=0, microsecond=0)
-        return same_time and state == self.state and experiments == self.experiments
+        same_frame = self._now == now.replace(second=0, microsecond=0) and is_narrow == self._is_narrow
+        return same_frame and state == self.state and experiments == self.experiments
 
     # Columns
 
@@ -75,11 +78,20 @@ class Listing:
         varying = [one for one in choices if one.varies and one not in first]
         constant = [one for one in choices if one.kind == "metric" and not one.varies and one not in first]
         constant = constant[: max(0, _MAX_COLUMNS - len(varying))]
-        columns = [Column("name", "name", max_width=30), *map(_column, first)]
+        columns = [Column("name", "name", max_width=24 if self._is_narrow else 30), *map(self._column, first)]
         if self._has_deltas:
             columns.append(Column("delta", "Δ base", "right"))
-        columns += [*map(_column, varying), Column("when", "when"), Column("curve", "loss", width=WIDTH)]
-        return columns + [_column(one) for one in constant]
+        columns += [*map(self._column, varying), Column("when", "when"), Column("curve", "loss", width=WIDTH)]
+        return columns + [self._column(one) for one in constant]
+
+    def _column(self, choice: Choice) -> Column:
+        """A table column; where there is little room, a name loses what others do not need to tell it apart."""
+        title = choice.title
+        if self._is_narrow:
+            part = last_part(title)
+            alone = sum(last_part(one.title) == part for one in self._choices.values() if one.varies) <= 1
+            title = part if alone else title
+        return Column(choice.text, title, "left" if choice.kind == "method" else "right", max_width=18)
 
     @cached_property
     def _has_deltas(self) -> bool:
@@ -220,11 +232,6 @@ class Listing:
     def is_without_experiments(self) -> bool:
         """Whether there are only commits."""
         return bool(self.experiments) and all(one.kind != "experiment" for one in self.experiments)
-
-
-def _column(choice: Choice) -> Column:
-    align = "left" if choice.kind == "method" else "right"
-    return Column(choice.text, choice.title, "left" if align == "left" else "right", max_width=18)
 
 
 def _commit_name(one: Experiment) -> str:

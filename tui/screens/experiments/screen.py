@@ -29,6 +29,8 @@ from tui.widgets.line import Line
 from tui.widgets.table import VirtualTable
 from tui.widgets.text import neutral
 
+_WIDE = 120  # columns of the terminal from which on titles are written in full
+
 
 class ExperimentsScreen(PollingScreen[None]):
     """Commits and experiments in a tree."""
@@ -71,7 +73,7 @@ class ExperimentsScreen(PollingScreen[None]):
         super().__init__(bench)
         self._sparks = Sparks()
         self._runs: list[Run] = []
-        self._listing = Listing([], bench.settings.state, bench.clock(), self._sparks)
+        self._listing = Listing([], bench.settings.state, bench.clock(), self._sparks, is_narrow=True)
         self._counts = Counts()
         self._problem = ""
         self._wanted: str | None = None
@@ -135,8 +137,9 @@ class ExperimentsScreen(PollingScreen[None]):
         """Arrange and show the experiments, or those of before under a changed view."""
         rows = self._listing.experiments if experiments is None else experiments
         state, now, old = self.bench.settings.state, self.bench.clock(), self._listing
-        if not old.is_for(rows, state, now):
-            listing = self._listing = Listing(rows, state, now, self._sparks)
+        is_narrow = self.size.width < _WIDE
+        if not old.is_for(rows, state, now, is_narrow=is_narrow):
+            listing = self._listing = Listing(rows, state, now, self._sparks, is_narrow=is_narrow)
             table = self._table
             if listing.columns != old.columns:
                 table.set_columns(listing.columns)
@@ -145,6 +148,10 @@ class ExperimentsScreen(PollingScreen[None]):
             table.set_marks(listing.marks)
             table.set_sort(*listing.sort_marks)
         self._show_frame()
+
+    def on_resize(self) -> None:
+        """Columns may become narrow, or have room again."""
+        self._list()
 
     @work(thread=True, exclusive=True, group="sparks", exit_on_error=False)
     def _read_sparks(self, wanted: dict[SparkName, Experiment], runs: list[Run]) -> None:
