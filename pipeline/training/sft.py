@@ -128,7 +128,7 @@ def _build(
 def _say(train: EncodedSplit, trainable: int, total: int) -> None:
     sys.stdout.write(
         f"train: {len(train.input_ids)} rows, {trainable} of {total} parameters; "
-        f"longer than train.max_length: {train.num_truncated} rows cut, {train.num_dropped} rows (prompt alone) dropped\n"
+        f"longer than train.max_length: {train.num_truncated} rows cut, {train.num_dropped} dropped for their prompt\n"
     )
     sys.stdout.flush()
 

@@ -96,7 +96,7 @@ def test_a_failed_training_says_why_in_one_line_and_in_its_record(project: Path)
 
 @pytest.mark.slow
 def test_processes_with_other_environments_give_equal_bits(project: Path) -> None:
-    write_params(project, peft="none")
+    write_params(project, peft="lora")
     results = []
     for variables in ({"PYTHONHASHSEED": "1"}, {"PYTHONHASHSEED": "2", "OMP_NUM_THREADS": "2"}):
         process = start(project, **variables)
@@ -106,7 +106,7 @@ def test_processes_with_other_environments_give_equal_bits(project: Path) -> Non
         results.append({str(path): path.read_bytes() for path in files if path.is_file()})
         results[-1]["metrics"] = (project / "data/metrics/train/metrics.json").read_bytes()
     assert results[0] == results[1]
-    assert len(results[0]) >= 6
+    assert len(results[0]) == 4
 
 
 @pytest.mark.slow

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import tiny_training
 import torch
 from tokenizers import Tokenizer, models
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
@@ -17,6 +16,7 @@ from pipeline.models.chat import encode_example, encode_prompt, stop_token_id
 from pipeline.models.loading import load_model, load_tokenizer
 from pipeline.models.weights import hash_weights, weight_files
 from pipeline.stages import base
+from tests.unit import tiny_training
 
 BASE = Path("data/models/base")
 ARCHITECTURES = ("gpt2", "llama", "qwen3")

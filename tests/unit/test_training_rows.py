@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-import tiny_training
 from hypothesis import given
 from hypothesis import strategies as st
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
@@ -15,6 +14,7 @@ from pipeline.models.chat import encode_prompt, stop_token_id
 from pipeline.models.loading import load_tokenizer
 from pipeline.training.rows import IGNORED, encode_split
 from pipeline.training.sampling import LengthBucketSampler
+from tests.unit import tiny_training
 
 
 @pytest.mark.parametrize("architecture", ["gpt2", "llama", "qwen3"])

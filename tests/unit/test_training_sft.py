@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny_training
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -19,6 +18,7 @@ from pipeline.models.loading import load_model
 from pipeline.models.weights import hash_weights, weight_files
 from pipeline.stages import train
 from pipeline.training.rows import IGNORED, encode_split
+from tests.unit import tiny_training
 
 METHODS = ("lora", "prompt_tuning", "none")
 MACHINE_DECIDES = {"time_s", "train/tokens_per_second"}
@@ -71,6 +71,7 @@ def test_training_leaves_a_model_that_loads_and_scores_as_reported(
     architecture: tiny_training.Architecture, method: str
 ) -> None:
     params = tiny_training.write_project(architecture, peft=method)
+    tiny_training.write_split("validation", 21)  # several batches, the last one short
     before = hash_weights(weight_files(paths.model_dir("base")))
     train.run(params)
     manifest, result = read_manifest(paths.model_dir("train")), metrics()
