@@ -68,6 +68,7 @@ def test_a_supervisor_that_takes_over_counts_no_stage_twice() -> None:
     for now, (stage, happening) in enumerate([*_EVENTS, *_EVENTS]):
         note_event(status, stage, happening, float(now))
     assert [note.status for note in status.stages.values()] == ["cached", "cached", "running"]
+    assert [note.started for note in status.stages.values()] == [0.0, 1.0, 2.0]
     assert [note.is_restored for note in status.stages.values()] == [False, True, False]
     note_event(status, "evaluate", "running", 9.0)
     assert (status.stages["train@en"].status, status.stages["train@en"].ended) == ("done", 9.0)
