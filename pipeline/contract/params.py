@@ -166,7 +166,7 @@ class Train(Section):
     log_interval_steps: int = Field(5, ge=1)
     """Record a training point every so many steps."""
     packing: bool = False
-    """Pack several rows into one sequence; needs CUDA and no soft prompt."""
+    """Pack several rows into one sequence of up to max_length tokens; not with a soft prompt."""
     gradient_checkpointing: bool = False
     """Recompute activations to save memory, at about a third more compute."""
     compile: bool = False
