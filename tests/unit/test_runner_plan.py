@@ -11,6 +11,8 @@ import yaml
 from tests.projects import commit, dvc, git, make_project
 from tui.core.runs import LaunchPlan, RunRequest
 from tui.dvc import DvcRunner
+from tui.dvc.project import runs_directory
+from tui.dvc.record import RunFiles, RunStatus, StageNote
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +160,18 @@ def test_targets_and_force_count(root: Path) -> None:
 def test_the_last_duration_is_expected(root: Path) -> None:
     record = json.loads((root / "data/metrics/train/run.json").read_text())
     assert [stage.expected_s for stage in _plan(root).stages][1] == record["duration_s"]
+
+
+def test_the_duration_in_the_latest_run_is_expected(root: Path) -> None:
+    for number, elapsed_s in enumerate([5.0, 7.0]):
+        directory = runs_directory(root) / f"2025010{number}-000000-000000-abcdef"
+        directory.mkdir(parents=True)
+        note = StageNote("done", 1.0, 2.0, elapsed_s=elapsed_s)
+        failed = StageNote("failed", 1.0, 2.0, elapsed_s=99.0)
+        RunStatus("done", stages={"train": note, "evaluate": failed}).write(RunFiles(directory).status)
+    expected = [stage.expected_s for stage in _plan(root).stages]
+    assert expected[1] == 7.0
+    assert expected[2] != 99.0
 
 
 def test_everything_is_new_before_the_first_run(tmp_path: Path) -> None:
