@@ -18,6 +18,8 @@ EXPERIMENTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("prompt-tuning", {"train.peft": "prompt_tuning", "train.learning_rate": 3.0e-2}),
 )
 """Name and overrides; the learning rates are each method's own, as docs/experiments.md found them."""
+_AGAIN = "-try-"
+"""Joins the name and the number of a second try, after one that failed or was stopped."""
 _NUM_SLOTS = 2
 """Runs at once: a small model trains on one core."""
 
@@ -49,13 +51,17 @@ def _ensure_project(directory: Path) -> None:
 
 def _run_all(context: Context) -> bool:
     """Run what is missing: the first one alone, because the others take its base model and data out of the cache."""
-    done = {row.name for row in context.experiments() if row.kind == "experiment" and row.status == "done"}
+    rows = [row for row in context.experiments() if row.kind == "experiment"]
     active = [run for run in context.runner.runs() if run.is_active]
-    known = done | {run.name for run in active}
-    requests = [RunRequest(overrides, name) for name, overrides in EXPERIMENTS if name not in known]
-    for name, _ in EXPERIMENTS:
-        print_line(f"  {name}: {'done' if name in done else 'runs' if name in known else 'to run'}")
-    alone = int(EXPERIMENTS[0][0] not in known)
+    requests = []
+    for name, overrides in EXPERIMENTS:
+        tries = [row for row in rows if row.name and row.name.partition(_AGAIN)[0] == name]
+        states = {row.status for row in tries}
+        state = next((state for state in ("done", "running", "queued") if state in states), "to run")
+        print_line(f"  {name}: {state}")
+        if state == "to run":
+            requests.append(RunRequest(overrides, f"{name}{_AGAIN}{len(tries) + 1}" if tries else name))
+    alone = int(any(request.overrides == EXPERIMENTS[0][1] for request in requests))
     is_base_done = running.run_all(context, requests[:alone], 1, active)
     return is_base_done and running.run_all(context, requests[alone:], _NUM_SLOTS)
 
