@@ -76,7 +76,7 @@ def test_only_the_last_commits_of_the_branch_are_shown_and_all_that_something_po
 
 def test_refs_that_are_not_experiments_are_left_out(builder: RepoBuilder) -> None:
     rev = builder.commit(FIRST)
-    for name in ("stash", "celery/stash", "exec/EXEC_HEAD", "apply/ORIG_HEAD", "temp/head-1"):
+    for name in ("stash", "celery/stash", "exec/EXEC_HEAD", "apply/ORIG_HEAD", "temp/head-1", "temp/a/b"):
         builder.repository.create_reference(f"refs/exps/{name}", rev)
     assert labels(rows(builder)) == ["workspace", "main"]
 
@@ -208,6 +208,8 @@ def test_a_run_that_has_its_commit_is_one_row(tmp_path: Path) -> None:
     assert (row.rev, row.run_id, row.error) == (rev, "run-1", "killed")
     (resumed,) = rows(builder, make_run(builder, baseline, id="run-1", name="exp-0001", status="running"))[2:]
     assert (resumed.status, resumed.run_id) == ("running", "run-1")
+    again = make_run(builder, baseline, id="run-1", name="exp-0001", status="running")
+    assert GitStore(builder.root).resolve("exp-0001", [again]).status == "running"
 
 
 def test_a_run_on_a_commit_that_is_not_shown_brings_it(builder: RepoBuilder) -> None:

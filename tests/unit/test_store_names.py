@@ -91,3 +91,6 @@ def test_changed_files_between_any_two(builder: RepoBuilder) -> None:
     assert (change.path, change.status, change.added, change.deleted) == ("params.yaml", "modified", 1, 0)
     (back,) = store.changed_files(workspace, head)
     assert (back.added, back.deleted) == (0, 1)
+    (builder.root / "params.yaml").unlink()
+    assert [change.status for change in store.changed_files(head, workspace)] == ["deleted"]
+    assert [change.status for change in store.changed_files(workspace, head)] == ["added"]

@@ -78,8 +78,10 @@ def test_several_pipelines_and_top_level_entries(tmp_path: Path) -> None:
     }
 
 
-def test_a_file_that_one_stage_tracks_whole_is_whole(tmp_path: Path) -> None:
-    pipeline = "stages:\n  a:\n    cmd: x\n    params: [{c.yaml: [x]}]\n  b:\n    cmd: x\n    params: [{c.yaml: }]\n"
+@pytest.mark.parametrize(("one", "two"), [("[x]", ""), ("", "[x]")])
+def test_a_file_that_one_stage_tracks_whole_is_whole(tmp_path: Path, one: str, two: str) -> None:
+    stages = (f"  {name}:\n    cmd: x\n    params: [{{c.yaml: {keys}}}]\n" for name, keys in (("a", one), ("b", two)))
+    pipeline = "stages:\n" + "".join(stages)
     assert read(tmp_path, {"dvc.yaml": pipeline, "c.yaml": "x: 1\ny: 2\n"}).params == {"c.yaml": {"x": 1, "y": 2}}
 
 
