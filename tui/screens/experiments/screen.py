@@ -7,7 +7,6 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
-from textual.message import Message
 
 from tui.commands import Scope, bindings
 from tui.core.errors import UserError
@@ -15,11 +14,12 @@ from tui.core.experiments import Experiment
 from tui.core.rows import row_key
 from tui.core.runs import Run
 from tui.messages import ActiveRuns
-from tui.screens.base import Bench, PollingScreen
+from tui.screens.acting import ActingScreen
+from tui.screens.base import Bench
 from tui.screens.compare.screen import CompareScreen
-from tui.screens.dialogs import Confirm
 from tui.screens.experiments.header import Counts, branch_of, count_runs, header, status
 from tui.screens.experiments.listing import Listing
+from tui.screens.experiments.messages import Arrived, Curves, Failed
 from tui.screens.experiments.sparks import SparkName, Sparks, read_sparks
 from tui.screens.launch.screen import LaunchScreen
 from tui.screens.run.screen import RunScreen
@@ -32,7 +32,7 @@ from tui.widgets.text import neutral
 _WIDE = 120  # columns of the terminal from which on titles are written in full
 
 
-class ExperimentsScreen(PollingScreen[None]):
+class ExperimentsScreen(ActingScreen):
     """Commits and experiments in a tree."""
 
     scope: ClassVar[Scope] = "experiments"
@@ -40,34 +40,6 @@ class ExperimentsScreen(PollingScreen[None]):
     DEFAULT_CSS = """
     ExperimentsScreen #hint { height: 1; display: none; color: $text-accent; }
     """
-
-    class Arrived(Message):
-        """Experiments and runs."""
-
-        def __init__(self, request: int, experiments: list[Experiment], runs: list[Run]) -> None:
-            super().__init__()
-            self.request, self.experiments, self.runs = request, experiments, runs
-
-    class Failed(Message):
-        """They could not be read."""
-
-        def __init__(self, request: int, error: UserError) -> None:
-            super().__init__()
-            self.request, self.error = request, error
-
-    class Stopped(Message):
-        """A run was asked to stop, or could not be."""
-
-        def __init__(self, name: str, error: UserError | None) -> None:
-            super().__init__()
-            self.name, self.error = name, error
-
-    class Curves(Message):
-        """Loss curves of rows in view."""
-
-        def __init__(self, curves: dict[SparkName, str]) -> None:
-            super().__init__()
-            self.curves = curves
 
     def __init__(self, bench: Bench) -> None:
         super().__init__(bench)
@@ -106,9 +78,9 @@ class ExperimentsScreen(PollingScreen[None]):
             runs = bench.runner.runs()
             experiments = bench.store.experiments(runs)
         except UserError as error:
-            self.post_message(self.Failed(request, error))
+            self.post_message(Failed(request, error))
         else:
-            self.post_message(self.Arrived(request, experiments, runs))
+            self.post_message(Arrived(request, experiments, runs))
 
     @on(Arrived)
     def _arrived(self, message: Arrived) -> None:
@@ -138,6 +110,8 @@ class ExperimentsScreen(PollingScreen[None]):
         rows = self._listing.experiments if experiments is None else experiments
         state, now, old = self.bench.settings.state, self.bench.clock(), self._listing
         is_narrow = self.size.width < _WIDE
+        if not rows and experiments is None:
+            return
         if not old.is_for(rows, state, now, is_narrow=is_narrow):
             listing = self._listing = Listing(rows, state, now, self._sparks, is_narrow=is_narrow)
             table = self._table
@@ -156,7 +130,7 @@ class ExperimentsScreen(PollingScreen[None]):
     @work(thread=True, exclusive=True, group="sparks", exit_on_error=False)
     def _read_sparks(self, wanted: dict[SparkName, Experiment], runs: list[Run]) -> None:
         directories = {run.id: run.directory for run in runs if run.is_active}
-        self.post_message(self.Curves(read_sparks(self.bench.store, wanted, directories)))
+        self.post_message(Curves(read_sparks(self.bench.store, wanted, directories)))
 
     @on(Curves)
     def _show_sparks(self, message: Curves) -> None:
@@ -190,20 +164,30 @@ class ExperimentsScreen(PollingScreen[None]):
         if self._problem:
             line.text = Content.styled(f"✗ {neutral(self._problem)}", "$text-error")
             return
-        row = self._current()
+        row = self.chosen()
         line.text = status(row) if row is not None else ""
 
     @on(VirtualTable.Highlighted)
     def _highlighted(self) -> None:
         self._show_status()
 
-    def _current(self) -> Experiment | None:
+    def chosen(self) -> Experiment | None:
+        """The experiment at the cursor."""
         key = self._table.cursor_key
         return self._listing.find(key) if key is not None else None
 
+    def stoppable(self) -> str | None:
+        """Id of its run, if that goes on."""
+        row = self.chosen()
+        return row.run_id if row is not None and row.status in {"running", "queued"} else None
+
     def _change(self, **changes: Any) -> None:
         """Change the view, remember it, show it."""
-        self.bench.settings.update(**changes)
+        settings = self.bench.settings
+        before = settings.problem
+        settings.update(**changes)
+        if settings.problem is not None and settings.problem != before:
+            self.notify(neutral(settings.problem), severity="warning", markup=False)
         self._list()
 
     # Sort and filter
@@ -244,7 +228,7 @@ class ExperimentsScreen(PollingScreen[None]):
 
     def action_toggle_fold(self) -> None:
         """Hide or show the experiments of the commit at the cursor."""
-        row = self._current()
+        row = self.chosen()
         if row is None:
             return
         key = row.baseline if row.kind == "experiment" and row.baseline else row.rev
@@ -279,13 +263,13 @@ class ExperimentsScreen(PollingScreen[None]):
     @on(VirtualTable.Activated)
     def action_open(self) -> None:
         """Open the row at the cursor."""
-        row = self._current()
+        row = self.chosen()
         if row is not None:
             self.app.push_screen(RunScreen(self.bench, row))
 
     def action_compare(self) -> None:
         """Compare what is marked; a single row with its baseline."""
-        chosen = self._listing.to_compare(self._current())
+        chosen = self._listing.to_compare(self.chosen())
         if len(chosen) < 2:
             self.notify("Mark at least two rows with space, then press c")
         else:
@@ -300,64 +284,11 @@ class ExperimentsScreen(PollingScreen[None]):
             self._wanted = wanted_key(run)
             self.notify(f"Launched {neutral(run.name)}", markup=False)
 
-    # Stop
-
-    def is_available(self, action: str) -> bool:
-        """Only a run that goes on can be stopped."""
-        if action != "stop":
-            return True
-        row = self._current()
-        return row is not None and row.run_id is not None and row.status in {"running", "queued"}
-
-    def action_stop(self) -> None:
-        """Stop the run at the cursor after a question."""
-        row = self._current()
-        if row is not None and row.run_id is not None:
-            name, run_id = row.label, row.run_id
-            effect = f"{neutral(name)} ends as cancelled. Its metrics so far, its params and its log are kept."
-
-            def stop(answer: bool | None) -> None:
-                if answer:
-                    self._stop(name, run_id)
-
-            self.app.push_screen(Confirm("Stop this run?", effect, "Stop it"), stop)
-
-    @work(thread=True, group="stop", exit_on_error=False)
-    def _stop(self, name: str, run_id: str) -> None:
-        try:
-            self.bench.runner.stop(run_id)
-        except UserError as error:
-            self.post_message(self.Stopped(name, error))
-        else:
-            self.post_message(self.Stopped(name, None))
-
-    @on(Stopped)
-    def _after_stop(self, message: Stopped) -> None:
-        if message.error is None:
-            self.notify(f"Asked {neutral(message.name)} to stop", markup=False)
-            self.action_reload()
-        else:
-            self.notify(neutral(str(message.error)), severity="error", markup=False)
-
     # Small things
 
     def action_mark(self) -> None:
         """Mark the row at the cursor."""
         self._table.action_mark()
-
-    def action_copy_rev(self) -> None:
-        """Copy the SHA of the row."""
-        row = self._current()
-        if row is not None:
-            self.app.copy_to_clipboard(row.rev)
-            self.notify(f"Copied {row.short_rev}")
-
-    def action_copy_name(self) -> None:
-        """Copy the name of the row."""
-        row = self._current()
-        if row is not None:
-            self.app.copy_to_clipboard(row.label)
-            self.notify(f"Copied {neutral(row.label)}", markup=False)
 
     def action_back(self) -> None:
         """Clear the filter; never quits."""

@@ -1,6 +1,9 @@
 """The plan in words: which stages will run, why, how long it takes, what to know before."""
 
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.widgets import Static
 
 from tui.core.runs import LaunchPlan, StagePlan
 from tui.widgets.text import fit, neutral
@@ -15,6 +18,34 @@ _REASONS = {
     "forced": "forced",
     "unknown": "reason unknown",
 }
+
+
+class PlanPane(VerticalScroll):
+    """The newest plan, or why there is none."""
+
+    DEFAULT_CSS = "PlanPane { height: 9; padding: 0 1; scrollbar-size: 1 1; }"
+
+    def __init__(self) -> None:
+        super().__init__(id="plan", classes="box")
+        self.say("")
+
+    def compose(self) -> ComposeResult:
+        """One text."""
+        yield Static()
+
+    def say(self, state: str) -> None:
+        """Tell in the title what goes on."""
+        self.border_title = f"Plan  {state}" if state else "Plan"
+
+    def show(self, plan: LaunchPlan) -> None:
+        """Show a plan."""
+        self.say("")
+        self.query_one(Static).update(plan_text(plan))
+
+    def show_failure(self, what: str, text: str) -> None:
+        """Show why there is none."""
+        self.say(f"({what} failed)")
+        self.query_one(Static).update(Content.styled(neutral(text), "$text-error"))
 
 
 def plan_text(plan: LaunchPlan) -> Content:

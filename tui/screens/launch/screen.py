@@ -1,17 +1,16 @@
 """A form over the params of the workspace; shows what would run before it runs."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.message import Message
 from textual.timer import Timer
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from tui.commands import Scope, bindings
 from tui.core.errors import UserError
@@ -22,7 +21,8 @@ from tui.screens.dialogs import Choose
 from tui.screens.launch.detail import Detail
 from tui.screens.launch.draft import Draft, next_choice
 from tui.screens.launch.form import ParamForm
-from tui.screens.launch.plan import plan_text
+from tui.screens.launch.messages import Failed, Launched, ParamsRead, Planned
+from tui.screens.launch.plan import PlanPane
 from tui.widgets.filterbar import FilterBar
 from tui.widgets.keybar import KeyBar
 from tui.widgets.line import Line
@@ -42,38 +42,9 @@ class LaunchScreen(WorkerScreen[Run | None]):
     DEFAULT_CSS = """
     LaunchScreen #body { height: 1fr; layout: vertical; }
     LaunchScreen #left { height: 1fr; }
-    LaunchScreen #plan { height: 9; padding: 0 1; scrollbar-size: 1 1; }
     LaunchScreen.-wide #body { layout: horizontal; }
-    LaunchScreen.-wide #plan { width: 45%; height: 1fr; }
+    LaunchScreen.-wide PlanPane { width: 45%; height: 1fr; }
     """
-
-    class ParamsRead(Message):
-        """Params of the workspace."""
-
-        def __init__(self, values: Mapping[str, Any]) -> None:
-            super().__init__()
-            self.values = values
-
-    class Planned(Message):
-        """What a request would run."""
-
-        def __init__(self, request: int, plan: LaunchPlan) -> None:
-            super().__init__()
-            self.request, self.plan = request, plan
-
-    class Failed(Message):
-        """Reading, planning or launching met an expected problem."""
-
-        def __init__(self, request: int, error: UserError, what: str) -> None:
-            super().__init__()
-            self.request, self.error, self.what = request, error, what
-
-    class Launched(Message):
-        """The run has started."""
-
-        def __init__(self, run: Run) -> None:
-            super().__init__()
-            self.run = run
 
     def __init__(self, bench: Bench) -> None:
         super().__init__(bench)
@@ -94,9 +65,7 @@ class LaunchScreen(WorkerScreen[Run | None]):
                 yield ParamForm()
                 yield FilterBar("find key")
                 yield Detail(classes="box")
-            with VerticalScroll(id="plan", classes="box") as plan:
-                plan.border_title = "Plan"
-                yield Static(id="plan_text")
+            yield PlanPane()
         yield KeyBar("launch")
 
     def on_mount(self) -> None:
@@ -108,6 +77,10 @@ class LaunchScreen(WorkerScreen[Run | None]):
         """A wide terminal has room for the plan at the side."""
         self.set_class(self.size.width >= 120, "-wide")
 
+    @property
+    def _pane(self) -> PlanPane:
+        return self.query_one(PlanPane)
+
     # Reading and planning
 
     @work(thread=True, exclusive=True, group="params", exit_on_error=False)
@@ -115,9 +88,9 @@ class LaunchScreen(WorkerScreen[Run | None]):
         try:
             values = self.bench.runner.params()
         except UserError as error:
-            self.post_message(self.Failed(0, error, "params"))
+            self.post_message(Failed(0, error, "params"))
         else:
-            self.post_message(self.ParamsRead(values))
+            self.post_message(ParamsRead(values))
 
     @on(ParamsRead)
     def _show_params(self, message: ParamsRead) -> None:
@@ -139,7 +112,7 @@ class LaunchScreen(WorkerScreen[Run | None]):
     def action_replan(self) -> None:
         """Ask for the plan now."""
         self._request += 1
-        self.query_one("#plan").border_title = "Plan  … finding out what would run"
+        self._pane.say("… finding out what would run")
         self._find_plan(self._request, self._draft.request())
 
     @work(thread=True, exclusive=True, group="plan", exit_on_error=False)
@@ -147,24 +120,22 @@ class LaunchScreen(WorkerScreen[Run | None]):
         try:
             plan = self.bench.runner.plan(what)
         except UserError as error:
-            self.post_message(self.Failed(request, error, "plan"))
+            self.post_message(Failed(request, error, "plan"))
         else:
-            self.post_message(self.Planned(request, plan))
+            self.post_message(Planned(request, plan))
 
     @on(Planned)
     def _show_plan(self, message: Planned) -> None:
         if message.request == self._request:
             self._plan = message.plan
-            self.query_one("#plan").border_title = "Plan"
-            self.query_one("#plan_text", Static).update(plan_text(message.plan))
+            self._pane.show(message.plan)
 
     @on(Failed)
     def _show_failure(self, message: Failed) -> None:
         if message.what == "plan" and message.request != self._request:
             return
         self._is_launching = False
-        self.query_one("#plan").border_title = {"plan": "Plan", "params": "Params"}.get(message.what, "Launch failed")
-        self.query_one("#plan_text", Static).update(Content.styled(neutral(str(message.error)), "$text-error"))
+        self._pane.show_failure(message.what, str(message.error))
         if message.what == "params":
             self.query_one(ParamForm).placeholder = "params cannot be read"
 
@@ -229,6 +200,10 @@ class LaunchScreen(WorkerScreen[Run | None]):
         else:
             self._edited = one
             self.query_one(Detail).edit(one.key, shown(value))
+
+    @on(VirtualTable.Activated)
+    def _activated(self) -> None:
+        self.action_edit()
 
     def _setter(self, one: FormField) -> Any:
         return lambda index: None if index is None else self._set(one, one.choices[index])
@@ -340,8 +315,7 @@ class LaunchScreen(WorkerScreen[Run | None]):
 
     def action_switch_focus(self) -> None:
         """Between form and plan."""
-        target = "#form" if self.query_one("#plan").has_focus else "#plan"
-        self.query_one(target).focus()
+        (self.query_one(ParamForm) if self._pane.has_focus else self._pane).focus()
 
     # Launching
 
@@ -354,7 +328,7 @@ class LaunchScreen(WorkerScreen[Run | None]):
             self.notify(neutral(self._plan.problems[0]), severity="error")
         elif not self._is_launching and self._draft.fields:
             self._is_launching = True
-            self.query_one("#plan").border_title = "Plan  … launching"
+            self._pane.say("… launching")
             self._start(self._draft.request())
 
     @work(thread=True, group="launch", exit_on_error=False)
@@ -362,14 +336,14 @@ class LaunchScreen(WorkerScreen[Run | None]):
         try:
             run = self.bench.runner.launch(request)
         except UserError as error:
-            self.post_message(self.Failed(0, error, "launch"))
+            self.post_message(Failed(0, error, "launch"))
         else:
-            self.post_message(self.Launched(run))
+            self.post_message(Launched(run))
 
     def worker_crashed(self, group: str) -> None:
         """The form can be used again."""
         self._is_launching = False
-        self.query_one("#plan").border_title = f"Plan  ({group} crashed)"
+        self._pane.say(f"({group} crashed)")
 
     @on(Launched)
     def _launched(self, message: Launched) -> None:

@@ -11,8 +11,9 @@ from textual.message import Message
 from tui.commands import Scope, bindings
 from tui.core.errors import UserError
 from tui.core.experiments import Experiment
-from tui.screens.base import Bench, PollingScreen
-from tui.screens.dialogs import Confirm, TextDialog
+from tui.screens.acting import ActingScreen
+from tui.screens.base import Bench
+from tui.screens.dialogs import TextDialog
 from tui.screens.run.curves import charts, default_stage, stages_with_curves
 from tui.screens.run.panel import PANELS, Panels, answer_columns, answer_rows, metric_rows, param_rows
 from tui.screens.run.reading import Reading, read
@@ -27,7 +28,7 @@ from tui.widgets.text import neutral
 _NUM_ANSWERS = 200
 
 
-class RunScreen(PollingScreen[None]):
+class RunScreen(ActingScreen):
     """Stages, curves and log of a run; of a finished experiment the same, and its answers."""
 
     scope: ClassVar[Scope] = "run"
@@ -51,13 +52,6 @@ class RunScreen(PollingScreen[None]):
         def __init__(self, request: int, error: UserError) -> None:
             super().__init__()
             self.request, self.error = request, error
-
-    class Stopped(Message):
-        """The run was asked to stop, or could not be."""
-
-        def __init__(self, error: UserError | None) -> None:
-            super().__init__()
-            self.error = error
 
     class Answers(Message):
         """Answers of the model, or why there are none."""
@@ -186,9 +180,14 @@ class RunScreen(PollingScreen[None]):
 
     # Actions
 
-    def is_available(self, action: str) -> bool:
-        """Only what is running can be stopped."""
-        return action != "stop" or (self._reading is not None and self._reading.is_live)
+    def chosen(self) -> Experiment:
+        """The experiment of the screen."""
+        return self._experiment
+
+    def stoppable(self) -> str | None:
+        """Id of its run, if that goes on."""
+        run = self._reading.run if self._reading is not None else None
+        return run.id if run is not None and run.is_active else None
 
     @on(StageList.Chosen)
     def _choose_stage(self, message: StageList.Chosen) -> None:
@@ -228,47 +227,6 @@ class RunScreen(PollingScreen[None]):
         if panel == "answers" and not self._has_asked_answers:
             self._has_asked_answers = True
             self._load_answers(self._experiment)
-
-    def action_stop(self) -> None:
-        """Stop the run after a question."""
-        run = self._reading.run if self._reading is not None else None
-        if run is None:
-            return
-        effect = f"{neutral(run.name)} ends as cancelled. Its metrics so far, its params and its log are kept."
-        run_id = run.id
-
-        def stop(answer: bool | None) -> None:
-            if answer:
-                self._stop(run_id)
-
-        self.app.push_screen(Confirm("Stop this run?", effect, "Stop it"), stop)
-
-    @work(thread=True, group="stop", exit_on_error=False)
-    def _stop(self, run_id: str) -> None:
-        try:
-            self.bench.runner.stop(run_id)
-        except UserError as error:
-            self.post_message(self.Stopped(error))
-        else:
-            self.post_message(self.Stopped(None))
-
-    @on(Stopped)
-    def _after_stop(self, message: Stopped) -> None:
-        if message.error is None:
-            self.notify("Asked to stop")
-            self.action_reload()
-        else:
-            self.notify(neutral(str(message.error)), severity="error", markup=False)
-
-    def action_copy_rev(self) -> None:
-        """Copy the SHA."""
-        self.app.copy_to_clipboard(self._experiment.rev)
-        self.notify("Copied the SHA")
-
-    def action_copy_name(self) -> None:
-        """Copy the name."""
-        self.app.copy_to_clipboard(self._experiment.label)
-        self.notify("Copied the name")
 
     def action_back(self) -> None:
         """Leave the screen."""

@@ -1,0 +1,32 @@
+"""How workers of the home screen answer."""
+
+from textual.message import Message
+
+from tui.core.errors import UserError
+from tui.core.experiments import Experiment
+from tui.core.runs import Run
+from tui.screens.experiments.sparks import SparkName
+
+
+class Arrived(Message):
+    """Experiments and runs."""
+
+    def __init__(self, request: int, experiments: list[Experiment], runs: list[Run]) -> None:
+        super().__init__()
+        self.request, self.experiments, self.runs = request, experiments, runs
+
+
+class Failed(Message):
+    """They could not be read."""
+
+    def __init__(self, request: int, error: UserError) -> None:
+        super().__init__()
+        self.request, self.error = request, error
+
+
+class Curves(Message):
+    """Loss curves of rows in view."""
+
+    def __init__(self, curves: dict[SparkName, str]) -> None:
+        super().__init__()
+        self.curves = curves
