@@ -69,7 +69,7 @@ def run(params: Params) -> None:
             train=params.train,
             trust_remote_code=params.base.trust_remote_code,
             metrics=metrics,
-            categories=categories,
+            categories=categories.get("category", {}),
             report=report,
             comparison=comparison,
             versions=known_versions(_LIBRARIES),

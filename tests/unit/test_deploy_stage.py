@@ -63,7 +63,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
     )
     write_json(
         paths.metrics_dir("evaluate") / "categories.json",
-        {"<b>x|y\n# z": {"exact_match": 0.5, "chrf": 77.5, "num_examples": 5, "base_exact_match": 0.0}},
+        {"category": {"<b>x|y\n# z": {"exact_match": 0.5, "chrf": 77.5, "num_examples": 5, "base_exact_match": 0.0}}},
     )
 
 
