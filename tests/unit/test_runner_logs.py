@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -112,3 +113,20 @@ def test_stages_made_from_a_template_stand_where_it_is_declared(tmp_path: Path) 
     status = RunStatus(stages={"train@en": StageNote("done", 1.0, 2.0), "train@de": StageNote("running", 2.0)})
     names = [part.stage for part in read_progress(tmp_path, _spec(datetime.now(UTC).isoformat()), status)]
     assert names == ["prepare", "train@en", "train@de", "evaluate"]
+
+
+@pytest.mark.parametrize(
+    ("log", "error"),
+    [
+        ("ERROR: lock is taken\n", "lock is taken"),
+        ("> python x.py\nERROR: failed to reproduce 'x'\n", "failed to reproduce 'x'"),
+        (
+            "Running stage 'x':\n> python x.py\nTraceback\nImportError: no torch\nERROR: failed to reproduce 'x'\n\n",
+            "ImportError: no torch (failed to reproduce 'x')",
+        ),
+    ],
+)
+def test_the_last_words_of_a_stage_come_with_the_error(tmp_path: Path, log: str, error: str) -> None:
+    path = tmp_path / "log.txt"
+    path.write_text(log)
+    assert last_error(path) == error

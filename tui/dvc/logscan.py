@@ -11,6 +11,8 @@ _PATTERNS: tuple[tuple[re.Pattern[bytes], Happening], ...] = (
     (re.compile(rb"^Stage '([^'\n]+)' didn't change, skipping"), "skipped"),
     (re.compile(rb"^Stage '([^'\n]+)' is cached - skipping run"), "restored"),
 )
+_CHATTER = ("Running stage", "> ", "Updating lock file", "Generating lock file", "Stage '", "Verifying ", "Importing ")
+"""How lines of DVC itself begin."""
 _CHUNK_BYTES = 1 << 20
 _TAIL_BYTES = 1 << 16
 
@@ -48,11 +50,21 @@ class LogScanner:
 
 
 def last_error(path: Path) -> str | None:
-    """The last `ERROR:` line of the log."""
+    """The last `ERROR:` line of the log, after what was said last before it: a stage's own last words."""
     try:
         with path.open("rb") as log:
             log.seek(max(0, path.stat().st_size - _TAIL_BYTES))
             lines = log.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return None
-    return next((line.removeprefix("ERROR:").strip() for line in reversed(lines) if line.startswith("ERROR:")), None)
+    return _last_words([line.strip() for line in lines if line.strip()])
+
+
+def _last_words(lines: list[str]) -> str | None:
+    place = next((index for index in reversed(range(len(lines))) if lines[index].startswith("ERROR:")), None)
+    if place is None:
+        return None
+    error = lines[place].removeprefix("ERROR:").strip()
+    said = lines[place - 1] if place else ""
+    is_from_stage = said and not said.startswith(_CHATTER)
+    return f"{said} ({error})" if is_from_stage else error
