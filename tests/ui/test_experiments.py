@@ -266,3 +266,29 @@ async def test_the_view_of_a_project_is_remembered(tmp_path: Path) -> None:
         await pilot.press("s", "t", "space")
     again = Settings(path).state
     assert (again.sort, again.is_flat, len(again.marks)) == ("test/exact_match", True, 1)
+
+
+async def test_the_mouse_sorts_by_a_title_and_presses_a_key_of_the_footer() -> None:
+    settings = Settings()
+    async with opened(settings=settings) as (app, pilot):
+        await listed(app, pilot)
+        title = text_of(app).splitlines()[2].index("exact_match")
+        await pilot.click("#table", offset=(title, 1))
+        await until(pilot, lambda: settings.state.sort == "test/exact_match")
+        await pilot.click("#table", offset=(title, 1))
+        await until(pilot, lambda: settings.state.is_turned)
+        await pilot.click("#table", offset=(title, 1))
+        await until(pilot, lambda: settings.state.sort is None)
+        footer = text_of(app).splitlines()[-1].index("Filter")
+        await pilot.click("KeyBar", offset=(footer, 0))
+        await until(pilot, lambda: type(app.focused).__name__ == "FilterInput")
+        await until(pilot, lambda: "key=value" in text_of(app))
+
+
+async def test_the_other_metric_becomes_the_main_one() -> None:
+    settings = Settings()
+    async with opened(settings=settings) as (app, pilot):
+        await listed(app, pilot)
+        await pilot.press("m")
+        await until(pilot, lambda: "⚑ test/chrf" in text_of(app))
+        assert "▲ +2.7" in text_of(app)

@@ -29,6 +29,7 @@ from tui.widgets.line import Line
 from tui.widgets.table import VirtualTable
 from tui.widgets.text import neutral
 
+_FILTER_HINTS = ("word", "key=value", "key>1e-4", "key:text", "has:key", "-not", "a b: both", "a | b: either")
 _WIDE = 120  # columns of the terminal from which on titles are written in full
 
 
@@ -164,6 +165,9 @@ class ExperimentsScreen(ActingScreen):
         if self._problem:
             line.text = Content.styled(f"✗ {neutral(self._problem)}", "$text-error")
             return
+        if self.query_one(FilterBar).is_open:
+            line.text = Content.styled("  ".join(_FILTER_HINTS), "dim")
+            return
         row = self.chosen()
         line.text = status(row) if row is not None else ""
 
@@ -213,6 +217,7 @@ class ExperimentsScreen(ActingScreen):
     def action_filter(self) -> None:
         """Type a filter."""
         self.query_one(FilterBar).open()
+        self._show_status()
 
     @on(FilterBar.Changed)
     def _filter(self, message: FilterBar.Changed) -> None:
@@ -221,6 +226,7 @@ class ExperimentsScreen(ActingScreen):
     @on(FilterBar.Closed)
     def _filter_closed(self) -> None:
         self._table.focus()
+        self._show_status()
 
     def action_toggle_flat(self) -> None:
         """Tree or list."""
