@@ -1,5 +1,6 @@
 """The home screen: answers in every order, browsing, sort, filter, marks, stop."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -292,3 +293,12 @@ async def test_the_other_metric_becomes_the_main_one() -> None:
         await pilot.press("m")
         await until(pilot, lambda: "⚑ test/chrf" in text_of(app))
         assert "▲ +2.7" in text_of(app)
+
+
+async def test_the_main_metric_is_the_most_important_one_also_when_only_one_row_has_it() -> None:
+    rows = [one for one in project.experiments() if one.name in {None, "cold-elk", "late-bee"}]
+    timing = {"data/metrics/train/resources.json": {"duration_s": 3.0}}
+    rows = [replace(one, metrics=timing) if one.kind != "commit" else one for one in rows]
+    async with opened(FakeStore(rows), FakeRunner()) as (app, pilot):
+        await listed(app, pilot)
+        assert "⚑ test/exact_match" in text_of(app)

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from pipeline.contract.metrics import last_part
 from tui.core.columns import Column as Choice
-from tui.core.columns import choose_columns, sort_key
+from tui.core.columns import choose_columns, metric_order, sort_key
 from tui.core.comparison import MetricCell, metric_cell
 from tui.core.experiments import Experiment
 from tui.core.filters import parse_filter
@@ -59,8 +59,9 @@ class Listing:
 
     @cached_property
     def _judging_metrics(self) -> list[Choice]:
-        """Metrics with a better and a worse side; those that vary come first."""
-        return [one for one in self._choices.values() if one.kind == "metric" and one.direction != "none"]
+        """Metrics with a better and a worse side, by importance; among equals those that vary come first."""
+        judging = [one for one in self._choices.values() if one.kind == "metric" and one.direction != "none"]
+        return sorted(judging, key=lambda one: (metric_order(one.text)[0], not one.varies))
 
     def next_metric(self) -> str | None:
         """The metric after the main one."""
