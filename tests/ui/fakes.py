@@ -29,13 +29,20 @@ class Script:
 
     def __init__(self) -> None:
         self._answers: dict[str, deque[Answer]] = defaultdict(deque)
+        self._held: list[Answer] = []
         self.calls: list[tuple[str, tuple[Any, ...]]] = []
 
     def hold(self, method: str, value: Any) -> Answer:
         """The next free call of the method waits until its answer is released."""
         answer = Answer(value)
         self._answers[method].append(answer)
+        self._held.append(answer)
         return answer
+
+    def release_all(self) -> None:
+        """Let every call that waits, or will wait, go on."""
+        for answer in self._held:
+            answer.released.set()
 
     def give(self, method: str, value: Any) -> None:
         """The next free call of the method gets this at once."""

@@ -168,3 +168,16 @@ def test_a_disk_that_refuses_the_state_is_a_problem_and_no_error(tmp_path: Path)
     assert settings.state.sort == "when"
     assert settings.problem is not None
     assert "cannot remember" in settings.problem
+
+
+async def test_screens_survive_a_tiny_terminal_and_grow_again() -> None:
+    async with opened(size=(20, 6)) as (app, pilot):
+        await ready(app, pilot)
+        await pilot.press("j", "j", "j", "enter")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen))
+        await pilot.press("escape", "c", "escape", "n")
+        await until(pilot, lambda: type(app.screen).__name__ == "LaunchScreen")
+        await pilot.press("escape")
+        await pilot.resize_terminal(100, 30)
+        await until(pilot, lambda: "◐ warm-fox train 62%" in text_of(app))
+        assert "? Help" in text_of(app)

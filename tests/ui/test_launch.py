@@ -257,3 +257,27 @@ async def test_read_only_never_launches() -> None:
         await until(pilot, lambda: "3 of 5 stages run" in text_of(app))
         await pilot.press("ctrl+s")
         assert runner.script.count("launch") == 0
+
+
+async def test_a_half_typed_value_holds_the_launch() -> None:
+    runner = project.runner()
+    async with opened(runner=runner) as (app, pilot):
+        await show(app, pilot)
+        form(app).select("train.lora.r")
+        await pilot.press("enter", "8", "ctrl+s")
+        await until(pilot, lambda: "First finish the value" in text_of(app))
+        assert runner.script.count("launch") == 0
+
+
+async def test_an_old_plan_does_not_hold_the_launch_of_a_new_draft() -> None:
+    runner = project.runner()
+    runner.script.give("plan", replace(project.plan(), problems=("nothing to train",)))
+    async with opened(runner=runner) as (app, pilot):
+        await show(app, pilot)
+        await until(pilot, lambda: "✗ nothing to train" in text_of(app))
+        runner.script.hold("plan", project.plan())
+        runner.script.give("launch", project.run_of_fox())
+        form(app).select("train.peft")
+        await pilot.press("right", "ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, ExperimentsScreen))
+        runner.script.release_all()

@@ -1,0 +1,217 @@
+"""The form part of the launch screen: show fields, edit values, find keys."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+from textual import on
+from textual.content import Content
+from textual.widgets import Input
+
+from tui.core.form import FormField, parse, shown
+from tui.core.runs import Run
+from tui.screens.base import Bench, WorkerScreen
+from tui.screens.dialogs import Choose
+from tui.screens.launch.detail import Detail
+from tui.screens.launch.draft import Draft, next_choice
+from tui.screens.launch.form import ParamForm
+from tui.widgets.filterbar import FilterBar
+from tui.widgets.line import Line
+from tui.widgets.table import VirtualTable
+from tui.widgets.text import neutral
+
+_NAME = "experiment name"
+
+
+class EditingScreen(WorkerScreen[Run | None]):
+    """Edits a draft; what a change leads to is up to the screen."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(bench)
+        self._draft = Draft()
+        self._problems: dict[str, str] = {}
+        self._typed_problem = ""
+        self._edited: FormField | None = None
+
+    def draft_changed(self) -> None:
+        """The draft is another one, and is shown."""
+        raise NotImplementedError
+
+    def _changed(self) -> None:
+        self._problems = self._draft.problems()
+        self._show_form()
+        self.draft_changed()
+
+    # Showing
+
+    def _show_form(self) -> None:
+        self.query_one(ParamForm).show(self._draft, self.query_one(FilterBar).value, self._problems)
+        self._show_title()
+        self._show_detail()
+
+    def _show_title(self) -> None:
+        draft, num = self._draft, len(self._draft.changes)
+        changes = f"{num} change{'' if num == 1 else 's'}" if num else "params as in the workspace"
+        bad = len(self._problems)
+        self.query_one("#title", Line).text = Content.assemble(
+            ("New run", "bold"),
+            f"  {neutral(draft.name) or '(name is made up)'}  {changes}",
+            ("  forced" if draft.force else "", "$text-warning"),
+            (f"  ✗ {bad} problem{'' if bad == 1 else 's'}" if bad else "", "$text-error"),
+        )
+
+    def _show_detail(self) -> None:
+        detail = self.query_one(Detail)
+        one = self._edited or self._current()
+        if one is None:
+            detail.show("", Content(""))
+            return
+        problem = self._typed_problem or self._problems.get(one.key, "")
+        default = f"; default {shown(one.default)}" if one.has_default else ""
+        words = [
+            Content.styled(f"✗ {neutral(problem)}", "$text-error") if problem else None,
+            Content(neutral(one.help)),
+            Content.styled(f"{one.allowed}{default}; workspace {neutral(shown(one.value))}", "dim"),
+        ]
+        detail.show(neutral(one.key), Content("\n").join([line for line in words if line]))
+
+    def _current(self) -> FormField | None:
+        key = self.query_one(ParamForm).cursor_key
+        return self._draft.field_of(key) if key is not None else None
+
+    @on(VirtualTable.Highlighted)
+    def _highlighted(self) -> None:
+        self._show_detail()
+
+    # Editing
+
+    def _set(self, one: FormField, value: Any) -> None:
+        self._draft = self._draft.with_value(one, value)
+        self._changed()
+
+    def action_edit(self) -> None:
+        """Change the value at the cursor in the way that suits it."""
+        one = self._current()
+        if one is None:
+            return
+        value = self._draft.value_of(one)
+        if one.kind == "switch":
+            self._set(one, not value)
+        elif one.kind == "choice":
+            current = one.choices.index(value) if value in one.choices else None
+            self.app.push_screen(Choose(one.key, one.choices, current), self._setter(one))
+        else:
+            self._edited = one
+            self.query_one(Detail).edit(one.key, shown(value))
+
+    @on(VirtualTable.Activated)
+    def _activated(self) -> None:
+        self.action_edit()
+
+    def _setter(self, one: FormField) -> Any:
+        return lambda index: None if index is None else self._set(one, one.choices[index])
+
+    def action_next_choice(self) -> None:
+        """The next allowed value."""
+        self._step_choice(1)
+
+    def action_previous_choice(self) -> None:
+        """The previous allowed value."""
+        self._step_choice(-1)
+
+    def _step_choice(self, by: int) -> None:
+        one = self._current()
+        if one is not None and one.kind in {"switch", "choice"}:
+            self._set(one, next_choice(one, self._draft.value_of(one), by))
+
+    @on(Detail.Typed)
+    def _typed(self, message: Detail.Typed) -> None:
+        one = self._edited
+        if one is not None and one.key != _NAME:
+            self._typed_problem = self._problem_with(one, message.text)
+            self._show_detail()
+
+    def _problem_with(self, one: FormField, text: str) -> str:
+        try:
+            return self._draft.with_value(one, parse(one, text)).problems().get(one.key, "")
+        except ValueError as error:
+            return str(error)
+
+    @on(Detail.Entered)
+    def _entered(self, message: Detail.Entered) -> None:
+        one = self._edited
+        if one is None:
+            return
+        if one.key == _NAME:
+            self._draft = replace(self._draft, name=message.text.strip())
+            self._end_editing()
+            self._changed()
+            return
+        try:
+            value = parse(one, message.text)
+        except ValueError as error:
+            self._typed_problem = str(error)
+            self._show_detail()
+        else:
+            self._end_editing()
+            self._set(one, value)
+
+    @on(Detail.Ended)
+    def _end_editing(self) -> None:
+        self._edited, self._typed_problem = None, ""
+        self.query_one(Detail).end()
+        self.query_one(ParamForm).focus()
+        self._show_detail()
+
+    def action_name(self) -> None:
+        """Type the name of the experiment."""
+        help_text = "Names the experiment in Git; letters, digits, - and _. Empty makes one up."
+        self._edited = FormField(_NAME, "text", "", allowed="text", help=help_text)
+        self.query_one(Detail).edit(_NAME, self._draft.name)
+        self._show_detail()
+
+    def action_reset(self) -> None:
+        """Back to the value of the workspace."""
+        one = self._current()
+        if one is not None:
+            self._set(one, one.value)
+
+    def action_reset_all(self) -> None:
+        """Undo every change."""
+        self._draft = replace(self._draft, changes={}, name="", force=False)
+        self._changed()
+
+    def action_toggle_force(self) -> None:
+        """Run what is up to date as well, or not."""
+        self._draft = replace(self._draft, force=not self._draft.force)
+        self._changed()
+
+    def action_next_changed(self) -> None:
+        """Jump to the next key that is changed or wrong."""
+        self._jump({*self._draft.changes, *self._problems})
+
+    def _jump(self, wanted: Collection[str]) -> None:
+        form = self.query_one(ParamForm)
+        keys = [form.rows.key(row) for row in range(form.rows.num_rows)]
+        after = [*keys[form.cursor_row + 1 :], *keys[: form.cursor_row + 1]]
+        target = next((key for key in after if key in wanted), None)
+        if target is not None:
+            form.select(target)
+
+    # Finding
+
+    def action_filter(self) -> None:
+        """Type a part of a key."""
+        self.query_one(FilterBar).open()
+
+    @on(FilterBar.Changed)
+    def _filter(self) -> None:
+        self._show_form()
+
+    @on(FilterBar.Closed)
+    def _filter_closed(self) -> None:
+        self.query_one(ParamForm).focus()
+
+    @on(Input.Submitted)
+    def _ignore(self, message: Input.Submitted) -> None:
+        message.stop()
