@@ -12,7 +12,7 @@ from tui.app import FinetuiApp
 from tui.screens.base import PollingScreen
 from tui.settings import Settings
 
-_ROUNDS = 400
+_ROUNDS = 2000
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], Any]) -> None:
