@@ -35,6 +35,11 @@ RULES = (
         "must divide base.starter.hidden_size",
     ),
     Rule(
+        "base.starter.num_heads",
+        lambda p: p.base.starter.hidden_size // p.base.starter.num_heads % 2 != 0,
+        "hidden_size / num_heads must be even: rotary positions turn pairs of values",
+    ),
+    Rule(
         "base.starter.num_kv_heads",
         lambda p: p.base.starter.num_heads % p.base.starter.num_kv_heads != 0,
         "must divide base.starter.num_heads",

@@ -32,7 +32,6 @@ OnStep = Callable[[int, int, dict[str, float]], None]
 _REPORT_INTERVAL_STEPS = 10
 _NUM_TOKENIZER_DOCUMENTS = 8_000
 _WARMUP_STEPS = 40
-_DECAY_FRACTION = 0.35
 _WEIGHT_DECAY = 0.1
 
 
@@ -163,5 +162,5 @@ def _optimizers(model: PreTrainedModel, params: StarterModel) -> list[torch.opti
 
 
 def _lr_factor(step: int, num_steps: int) -> float:
-    """Warm up, stay, decay linearly."""
-    return min(1.0, step / _WARMUP_STEPS, (num_steps - step + 1) / (num_steps * _DECAY_FRACTION))
+    """Warm up, then fall to zero in a line: copying forms later where the rate stays high."""
+    return min(step / _WARMUP_STEPS, (num_steps - step + 1) / num_steps)
