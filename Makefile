@@ -14,7 +14,7 @@ export DVC_NO_ANALYTICS = 1
 export DO_NOT_TRACK = 1
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: help setup demo demo-quick test test-all check format bench docs clean
+.PHONY: help setup demo test check format docs bench clean
 
 help:
 	@echo "make setup       virtual environment with pinned dependencies"

@@ -59,8 +59,6 @@ def fine_tune(params: Params, base: Manifest, checkpoints: Path, recorder: Stage
         "train/best_step": progress.best_step,
         "train/num_steps": trainer.state.global_step,
         "train/num_tokens": int(progress.last["train/num_tokens"]),
-        "train/num_parameters": total,
-        "train/num_trainable_parameters": trainable,
     }
     seconds = progress.training_time_s
     resources = {

@@ -75,11 +75,11 @@ def test_a_metric_that_two_files_share_is_two_metrics_in_every_row() -> None:
 
 
 def test_the_most_telling_metrics_come_first() -> None:
-    row = experiment("a", metrics={"zzz": 1, "duration_s": 1, "test/loss": 1, "test/exact_match": 1})
+    row = experiment("a", metrics={"zzz": 1, "train/duration_s": 1, "test/loss": 1, "test/exact_match": 1})
     assert [metric.key for metric in compare([row], row).metrics] == [
         "test/exact_match",
         "test/loss",
-        "duration_s",
+        "train/duration_s",
         "zzz",
     ]
 

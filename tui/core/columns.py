@@ -12,9 +12,9 @@ from tui.core.keys import MISSING, Key, Side, all_keys, same, varying
 from tui.core.values import format_param, format_value
 
 _FIRST_METRICS = (
-    "test/exact_match", "test/accuracy", "test/chrf", "test/rouge_l", "test/loss", "test/perplexity",
-    "validation/loss", "train/loss", "num_trainable_parameters", "adapter_bytes", "peak_memory_bytes",
-    "tokens_per_second", "duration_s", "base/exact_match",
+    "test/exact_match", "test/accuracy", "test/loss", "test/chrf", "model/num_trainable_parameters",
+    "train/duration_s", "train/peak_memory_bytes", "model/adapter_bytes", "test/rouge_l", "test/perplexity",
+    "validation/loss", "train/loss", "train/tokens_per_second", "evaluate/tokens_per_second", "base/exact_match",
 )  # fmt: skip
 _FIRST_PARAMS = (
     "train.learning_rate", "train.lora.r", "train.prompt_tuning.num_virtual_tokens", "train.num_epochs",
