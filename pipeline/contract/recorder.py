@@ -77,15 +77,33 @@ class StageRecorder:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         signal.signal(signal.SIGTERM, self._previous_handler)
-        os.close(self._series)
-        if self._has_curves:
-            self._write_table()
         record = self.record
         record.ended_at, record.duration_s = _now(), round(time.monotonic() - self._start, 3)
         record.peak_memory_bytes = record.peak_memory_bytes or _peak_memory()
         record.status = _status(kind, self._finished)
         record.error = None if error is None or record.status == "cancelled" else str(error) or type(error).__name__
-        record.write(self.directory / paths.RUN_RECORD_NAME)
+        try:
+            self._write_end()
+        except OSError:
+            # A full disk must not hide why the stage ended.
+            if error is None:
+                raise
+
+    def _write_end(self) -> None:
+        """Write the record first: of all that is written here it is the smallest, and it tells most."""
+        path = self.directory / paths.RUN_RECORD_NAME
+        try:
+            self.record.write(path)
+        finally:
+            os.close(self._series)
+        try:
+            if self._has_curves:
+                self._write_table()
+        except OSError as problem:
+            if self.record.status == "done":
+                self.record.status, self.record.error = "failed", str(problem)
+                self.record.write(path)
+            raise
 
     def _write_table(self) -> None:
         points = list(decode_points((self.directory / paths.SERIES_NAME).read_bytes()))

@@ -1,5 +1,6 @@
 """The recorder tells the truth about every end of a stage."""
 
+import errno
 import json
 import math
 import os
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.contract import files
 from pipeline.contract.problems import StageError
 from pipeline.contract.recorder import StageRecorder
 from pipeline.contract.run_record import decode_run_record
@@ -108,3 +110,51 @@ def test_any_cut_of_the_series_is_a_prefix_of_its_points() -> None:
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"other": 1}', b"\xff"])
 def test_a_torn_run_record_is_none(data: bytes) -> None:
     assert decode_run_record(data) is None
+
+
+DISK_FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+def fill_disk(monkeypatch: pytest.MonkeyPatch, names: set[str]) -> None:
+    """From now on files with these names cannot be written."""
+
+    def write_or_fail(path: Path, data: bytes) -> None:
+        if path.name in names:
+            raise DISK_FULL
+        write(path, data)
+
+    write = files.write_bytes
+    monkeypatch.setattr(files, "write_bytes", write_or_fail)
+
+
+def on_full_disk(monkeypatch: pytest.MonkeyPatch, names: set[str], end: Callable[[StageRecorder], None]) -> None:
+    with StageRecorder("train") as recorder:
+        fill_disk(monkeypatch, names)
+        end(recorder)
+
+
+@pytest.mark.parametrize("name", ["series.csv", "run.json"])
+def test_a_full_disk_does_not_hide_why_a_stage_failed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    with pytest.raises(StageError, match="the loss is no number"):
+        on_full_disk(monkeypatch, {name}, lambda _: fail("the loss is no number"))
+    if name != "run.json":
+        assert (record()["status"], record()["error"]) == ("failed", "the loss is no number")
+
+
+def test_a_full_disk_does_not_hide_a_cancellation(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        on_full_disk(monkeypatch, {"series.csv"}, lambda _: signal.raise_signal(signal.SIGINT))
+    assert record()["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "resources.json", "series.csv"])
+def test_a_result_that_cannot_be_written_is_a_failure(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    with pytest.raises(OSError, match="No space left"):
+        on_full_disk(monkeypatch, {name}, lambda recorder: recorder.finish({}, {}))
+    assert record()["status"] == "failed"
+    assert "No space left on device" in record()["error"]
+
+
+def test_a_record_that_cannot_be_written_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OSError, match="No space left"):
+        on_full_disk(monkeypatch, {"run.json"}, lambda recorder: recorder.finish({}, {}))
