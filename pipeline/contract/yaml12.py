@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import yaml
+from yaml.constructor import ConstructorError
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -22,6 +23,14 @@ class Yaml12Loader(_Base):  # type: ignore[misc]  # the base class depends on wh
     """Safe loader with YAML 1.2 scalars."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """The node as a plain value; what only looks like a number or a date is an error with its place."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, KeyError, AttributeError) as error:
+            kind = node.tag.rpartition(":")[2]
+            raise ConstructorError(None, None, f"not a valid {kind}: {node.value!r:.60}", node.start_mark) from error
 
 
 def _integer(loader: Any, node: yaml.ScalarNode) -> int:
