@@ -1,6 +1,8 @@
 """The command line: what it prints, and its exit codes."""
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,9 @@ import pytest
 
 from tests.projects import commit, git, make_project
 from tui.__main__ import main
+from tui.cli import running
+from tui.cli.context import Context
+from tui.core.runs import Run
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +151,44 @@ def test_control_characters_never_reach_the_terminal(tmp_path: Path, capsys: pyt
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert "\x07" not in out
+
+
+class GrowingLog:
+    """A runner whose only run logs some pieces, one a poll, and then ends."""
+
+    def __init__(self, pieces: list[str], num_bytes: int) -> None:
+        self._pieces, self._num_bytes = pieces, num_bytes
+        self._log = self._pieces.pop(0)
+
+    def read_log(self, run_id: str, offset: int = 0) -> tuple[str, int]:
+        text = self._log[offset : offset + self._num_bytes]
+        return text, offset + len(text)
+
+    def runs(self) -> list[Run]:
+        run = Run("1", "owl", "running", "b", "s", datetime.now(UTC), Path(), Path())
+        if not self._pieces:
+            return [replace(run, status="done")]
+        self._log += self._pieces.pop(0)
+        return [run]
+
+
+def logs(runner: GrowingLog, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(Context, "runner", runner)
+    monkeypatch.setattr(running, "_POLL_S", 0.0)
+    return main(["logs", "owl", *arguments])
+
+
+def test_a_long_log_is_printed_whole(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    log = "one\ntwo\n\nthree\u2028four\nfive"
+    assert logs(GrowingLog([log], 4), monkeypatch) == 0
+    assert capsys.readouterr().out == log + "\n"
+    assert logs(GrowingLog([log], 4), monkeypatch, "--json") == 0
+    assert printed(capsys)["log"] == log
+
+
+def test_a_followed_line_is_printed_when_it_is_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pieces = ["one\nha", "lf", " a line\n", "50%\r100%\r\n", "end"]
+    assert logs(GrowingLog(pieces, 1_000), monkeypatch, "--follow") == 0
+    assert capsys.readouterr().out == "one\nhalf a line\n50%\n100%\nend\n"

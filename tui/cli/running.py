@@ -3,7 +3,7 @@
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import yaml
@@ -76,19 +76,40 @@ def logs(context: Context, options: argparse.Namespace) -> int:
     """Print the log of a run; with --follow until it ends."""
     target = context.find_run(options.run)
     if options.form == "json":
-        text, _ = context.runner.read_log(target.id)
+        text = "".join(piece for piece, _ in _log_pieces(context, target, 0))
         print_json({"id": target.id, "name": target.name, "status": target.status, "log": text})
         return 0
-    offset = 0
+    offset, rest = 0, ""
     while True:
         is_active = target.is_active
-        text, offset = context.runner.read_log(target.id, offset)
-        for line in text.splitlines():
-            print_line(visible(line))
+        for piece, following in _log_pieces(context, target, offset):
+            offset = following
+            *lines, rest = (rest + piece).split("\n")
+            for line in lines:
+                _print_log_line(line)
         if not (options.follow and is_active):
-            return 0
+            break
         time.sleep(_POLL_S)
         target = _again(context, target)
+    if rest:
+        _print_log_line(rest)
+    return 0
+
+
+def _log_pieces(context: Context, run: Run, offset: int) -> Iterator[tuple[str, int]]:
+    """Everything in the log from an offset on, each piece with the offset behind it."""
+    while True:
+        before = offset
+        piece, offset = context.runner.read_log(run.id, before)
+        if offset == before:
+            return
+        yield piece, offset
+
+
+def _print_log_line(line: str) -> None:
+    """One line; of a progress bar that redraws itself, each state."""
+    for part in filter(None, line.split("\r")) if "\r" in line else [line]:
+        print_line(visible(part))
 
 
 def _parse_override(text: str) -> tuple[str, Any]:
