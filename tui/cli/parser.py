@@ -33,6 +33,7 @@ def _add_init(commands: "argparse._SubParsersAction[Parser]") -> None:
     init = commands.add_parser("init", help="make a new project")
     init.add_argument("target", type=Path, metavar="DIR", help="folder of the project")
     init.add_argument("--into-existing", action="store_true", help="complete a folder that is not empty")
+    _add_formats(init, tables=False)
 
 
 def _add_reading(commands: "argparse._SubParsersAction[Parser]") -> None:

@@ -1,5 +1,6 @@
 """Makes a new project from the template: files, Git, DVC, first commit."""
 
+import errno
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pipeline
 import tui
+from pipeline.contract.files import write_bytes, write_text
 from tui.core.errors import UsageError, UserError
 from tui.dvc.environment import git_environment
 from tui.dvc.git import git, record_command, try_git
@@ -17,6 +19,8 @@ from tui.dvc.project import identity
 _TEMPLATE = Path(tui.__file__).parent / "template"
 _SOURCE_TREE = Path(tui.__file__).parent.parent
 _TOP_LEVEL = ("dvc.yaml", "params.yaml", ".dvcignore", "data/README.md", "data/raw/.gitkeep", "README.md", ".gitignore")
+_DVC_CONFIG = "[core]\n    analytics = false\n    check_update = false\n"
+"""What `dvc config` would write in two more seconds."""
 _RENAMED = {".gitignore": "gitignore"}
 """Names in the template that would do something there under their real name."""
 
@@ -24,8 +28,8 @@ _RENAMED = {".gitignore": "gitignore"}
 def create_project(directory: Path, into_existing: bool = False) -> list[str]:
     """Make a project; the files that were there already and stay as they are.
 
-    A folder that is not empty is refused unless `into_existing`. A new project is built beside its place and moved
-    there when it is complete, so a failure leaves nothing behind.
+    A folder that is not empty is refused unless `into_existing`. A new project is built beside its place, in an empty
+    folder inside it, and moved there when it is complete, so a failure leaves nothing behind.
     """
     directory = directory.absolute()
     if directory.exists() and not directory.is_dir():
@@ -37,7 +41,7 @@ def create_project(directory: Path, into_existing: bool = False) -> list[str]:
                 hint="choose another folder, or complete this one: finetui init --into-existing",
             )
         return _complete(directory)
-    _build_beside(directory)
+    _build(directory)
     return []
 
 
@@ -57,21 +61,42 @@ def _template_file(name: str) -> Path:
     return packaged if packaged.exists() else _SOURCE_TREE / name
 
 
-def _build_beside(directory: Path) -> None:
+def _build(directory: Path) -> None:
+    is_there = directory.exists()
+    home = directory if is_there else directory.parent
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+        home.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=home))
     except OSError as error:
         raise UserError(f"cannot make {directory}", str(error)) from error
     try:
         building.chmod(0o755)
         _copy_missing(building)
         _initialise(building, [name for name, _ in template_files()])
-        building.replace(directory)
+        if is_there:
+            _move_out(building)
+        else:
+            building.replace(directory)
     except OSError as error:
         raise UserError(f"cannot make {directory}", str(error)) from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def _move_out(building: Path) -> None:
+    """Everything one folder up, or nothing: the folder stays the same one, because a shell may stand in it."""
+    moved: list[Path] = []
+    try:
+        for path in sorted(building.iterdir()):
+            target = building.parent / path.name
+            if target.exists():
+                raise FileExistsError(errno.EEXIST, "it appeared meanwhile", str(target))
+            path.rename(target)
+            moved.append(path)
+    except BaseException:
+        for path in moved:
+            (building.parent / path.name).rename(path)
+        raise
 
 
 def _complete(directory: Path) -> list[str]:
@@ -90,6 +115,7 @@ def _complete(directory: Path) -> list[str]:
 
 
 def _copy_missing(directory: Path) -> list[str]:
+    gitignore = _completed_gitignore(directory / ".gitignore")
     kept = []
     for name, source in template_files():
         target = directory / name
@@ -98,17 +124,20 @@ def _copy_missing(directory: Path) -> list[str]:
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
-    if ".gitignore" in kept:
-        _append_missing_lines(directory / ".gitignore", _template_file(".gitignore"))
+    if gitignore is not None:
+        write_bytes(directory / ".gitignore", gitignore)
     return kept
 
 
-def _append_missing_lines(target: Path, source: Path) -> None:
-    present = target.read_text(encoding="utf-8").splitlines()
-    missing = [line for line in source.read_text(encoding="utf-8").splitlines() if line not in present]
-    if missing:
-        with target.open("a", encoding="utf-8") as file:
-            file.write("\n".join(["", "# finetui", *missing, ""]))
+def _completed_gitignore(path: Path) -> bytes | None:
+    """The file with the lines that it lacks, in whatever encoding it is; None when there is nothing to add."""
+    try:
+        present = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    lines = set(present.splitlines())
+    missing = [line for line in _template_file(".gitignore").read_bytes().splitlines() if line not in lines]
+    return present + b"\n".join([b"", b"# finetui", *missing, b""]) if missing else None
 
 
 def _initialise(directory: Path, names: list[str]) -> None:
@@ -116,8 +145,7 @@ def _initialise(directory: Path, names: list[str]) -> None:
         git(directory, "init", "--quiet", "--initial-branch=main")
     if not (directory / ".dvc").exists():
         _dvc(directory, "init", "--quiet")
-        _dvc(directory, "config", "core.analytics", "false")
-        _dvc(directory, "config", "core.check_update", "false")
+        write_text(directory / ".dvc" / "config", _DVC_CONFIG)
     names = [*names, ".dvc/config", ".dvc/.gitignore"]
     git(directory, "add", "--force", "--", *names)
     if git(directory, "status", "--porcelain", "--", *names):
