@@ -211,6 +211,32 @@ def test_a_pipeline_that_a_stage_broke_does_not_keep_the_run_from_ending(
     assert _supervise(files).state == "done"
 
 
+@pytest.mark.parametrize(("file", "text"), [("dvc.lock", "stages: ["), ("dvc.yaml", "stages: {}\nmetrics: 5\n")])
+def test_files_that_a_stage_broke_do_not_keep_the_run_from_ending(
+    root: Path, monkeypatch: pytest.MonkeyPatch, file: str, text: str
+) -> None:
+    files = _launched_only(root, monkeypatch)
+    _pretend_done(files)
+    (files.clone / file).write_text(text)
+    status = _supervise(files)
+    assert (status.state, status.trouble) == ("done", None)
+
+
+def test_what_nobody_expected_at_the_end_is_told(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = _launched_only(root, monkeypatch)
+    _pretend_done(files)
+    with monkeypatch.context() as patch:
+        patch.setattr(finish, "git", GitUntil(2, RuntimeError))
+        _supervise(files)
+    run = DvcRunner(root, adopt=False).runs()[0]
+    assert (run.status, run.rev) == ("failed", None)
+    assert "RuntimeError: No space left" in (run.error or "")
+    assert "Traceback" in capsys.readouterr().err
+    assert _supervise(files).state == "done"
+
+
 def test_processes_without_a_record_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
     environment = os.environ | {RUN_ID: "test-leader"}

@@ -7,6 +7,8 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+import yaml
+
 from pipeline.contract import paths
 from pipeline.contract.yaml12 import load_yaml
 from tui.dvc.git import GitError, git, try_git
@@ -72,7 +74,7 @@ def _stage(files: RunFiles, spec: RunSpec, option: str, names: list[str]) -> Non
 def _message(files: RunFiles, spec: RunSpec, status: RunStatus) -> str:
     try:
         lock: Any = load_yaml((files.clone / spec.prefix / paths.LOCK_FILE).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, yaml.YAMLError):
         lock = None
     stages = lock.get("stages", {}) if isinstance(lock, dict) else {}
     digest = hashlib.sha256(json.dumps(stages, sort_keys=True, default=str).encode()).hexdigest()

@@ -115,7 +115,8 @@ def _top_level_files(root: Path, files: list[str]) -> Iterator[str]:
     for file in files:
         definition = _load(root / file)
         for kind in _TOP_LEVEL:
-            entries = definition.get(kind) or ()
+            entries = definition.get(kind)
+            entries = entries if isinstance(entries, list | dict) else ()
             names = (name for entry in entries for name in (entry if isinstance(entry, dict) else [entry]))
             yield from (str(Path(file).parent / str(name)) for name in names)
 

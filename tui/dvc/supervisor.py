@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -54,11 +55,15 @@ class Supervisor:
         try:
             finish(self._files, self._spec, status, witnessed=self._child is not None)
         except (UserError, OSError) as error:
-            self._complain(error)
+            self._complain(str(error))
+        # Nobody watches this process: what nobody expected would end it without a word, again and again.
+        except Exception as error:  # noqa: BLE001
+            traceback.print_exc()
+            self._complain(f"{type(error).__name__}: {error}")
 
-    def _complain(self, error: UserError | OSError) -> None:
+    def _complain(self, reason: str) -> None:
         """The run stays unfinished, and whoever looks at the runs next tries again."""
-        self._status.trouble = f"the experiment could not be saved yet: {error}"
+        self._status.trouble = f"the experiment could not be saved yet: {reason}"
         self._save()
         with suppress(OSError), self._files.log.open("a", encoding="utf-8") as log:
             log.write(f"finetui: {self._status.trouble}\n")
