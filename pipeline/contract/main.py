@@ -1,30 +1,50 @@
 """How a stage is started: params are checked first, expected failures are one message, the exit code tells which."""
 
 import os
+import signal
 import sys
-from collections.abc import Callable
+from importlib import import_module
+from types import FrameType
+from typing import NoReturn
 
 from pipeline.contract.loading import load_params
-from pipeline.contract.params import Params
 from pipeline.contract.problems import ParamsError, StageError
 
 # Nothing that we run reports home; set before any library reads it.
 QUIET_ENVIRONMENT = {"HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1", "DVC_NO_ANALYTICS": "1"}
 
 
-def run_stage(name: str, run: Callable[[Params], None]) -> None:
-    """Run a stage as a program: exit code 0 done, 1 failed, 2 wrong params."""
+def run_stage(module: str) -> NoReturn:
+    """Run a stage's module as a program: exit code 0 done, 1 failed, 2 wrong params, 130 or 143 cancelled.
+
+    The module is imported after the check: loading the libraries takes seconds, telling a typing error need not.
+    """
+    name = module.rpartition(".")[2]
     for variable, value in QUIET_ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
+    signal.signal(signal.SIGTERM, terminate)
     try:
-        run(load_params())
+        params = load_params()
+        import_module(module).run(params)
     except ParamsError as error:
-        _stop(name, error, 2)
+        _stop(name, str(error), 2)
     except (StageError, OSError) as error:
-        _stop(name, error, 1)
+        _stop(name, str(error), 1)
+    except KeyboardInterrupt:
+        _stop(name, "cancelled", 128 + signal.SIGINT)
+    except SystemExit as end:
+        if end.code != 128 + signal.SIGTERM:
+            raise
+        _stop(name, "cancelled", 128 + signal.SIGTERM)
+    sys.exit()
 
 
-def _stop(name: str, error: Exception, code: int) -> None:
-    lines = "\n".join(f"{name}: {line}" for line in str(error).splitlines())
+def terminate(number: int, _frame: FrameType | None) -> NoReturn:
+    """Handler of a signal that ends the process: everything on the way out is cleaned up."""
+    raise SystemExit(128 + number)
+
+
+def _stop(name: str, text: str, code: int) -> NoReturn:
+    lines = "\n".join(f"{name}: {line}" for line in text.splitlines())
     sys.stderr.write(lines + "\n")
     sys.exit(code)

@@ -10,11 +10,12 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, Self
 
 from pipeline.contract import paths
 from pipeline.contract.files import write_json, write_text
+from pipeline.contract.main import terminate
 from pipeline.contract.run_record import RunRecord
 from pipeline.contract.series import decode_points, encode_point, encode_table, finite
 from pipeline.contract.stages import STAGES
@@ -50,7 +51,7 @@ class StageRecorder:
         record.write(self.directory / paths.RUN_RECORD_NAME)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
         self._series = os.open(self.directory / paths.SERIES_NAME, flags, 0o644)
-        self._previous_handler = signal.signal(signal.SIGTERM, _terminate)
+        self._previous_handler = signal.signal(signal.SIGTERM, terminate)
         return self
 
     def plan(self, num_steps: int, device: str = "cpu") -> None:
@@ -108,10 +109,6 @@ class StageRecorder:
     def _write_table(self) -> None:
         points = list(decode_points((self.directory / paths.SERIES_NAME).read_bytes()))
         write_text(self.directory / paths.SERIES_TABLE_NAME, encode_table(points))
-
-
-def _terminate(number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
 
 
 def _status(kind: type[BaseException] | None, finished: bool) -> Any:

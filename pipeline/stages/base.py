@@ -1,10 +1,15 @@
 """Materialises the base model: the starter, pretrained here, or one that exists in a folder or on the hub."""
 
+from pipeline.contract.main import run_stage
+
+if __name__ == "__main__":
+    # Above the libraries: wrong params are told before those are loaded.
+    run_stage("pipeline.stages.base")
+
 import sys
 from collections.abc import Callable
 
 from pipeline.contract import paths
-from pipeline.contract.main import run_stage
 from pipeline.contract.params import Base, Params
 from pipeline.contract.recorder import StageRecorder
 from pipeline.models.loading import load_tokenizer
@@ -54,7 +59,3 @@ def _on_step(recorder: StageRecorder, last: dict[str, float]) -> Callable[[int, 
             sys.stdout.flush()
 
     return record
-
-
-if __name__ == "__main__":
-    run_stage("base", run)

@@ -1,5 +1,11 @@
 """deploy: exports the model, and ships it only when a fresh process answers as the evaluated model did."""
 
+from pipeline.contract.main import run_stage
+
+if __name__ == "__main__":
+    # Above the libraries: wrong params are told before those are loaded.
+    run_stage("pipeline.stages.deploy")
+
 import gc
 import json
 from collections.abc import Callable
@@ -11,7 +17,6 @@ import torch
 
 from pipeline.contract import paths
 from pipeline.contract.files import write_text
-from pipeline.contract.main import run_stage
 from pipeline.contract.manifest import Adapter, Manifest, read_manifest
 from pipeline.contract.params import Deploy, Params
 from pipeline.contract.problems import StageError
@@ -165,7 +170,3 @@ def _progress(recorder: StageRecorder) -> Callable[[], None]:
         recorder.log(num_answers)
 
     return answered
-
-
-if __name__ == "__main__":
-    run_stage("deploy", run)

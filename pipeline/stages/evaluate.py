@@ -1,12 +1,17 @@
 """evaluate: scores the adapted model and the base model on the test split, example by example."""
 
+from pipeline.contract.main import run_stage
+
+if __name__ == "__main__":
+    # Above the libraries: wrong params are told before those are loaded.
+    run_stage("pipeline.stages.evaluate")
+
 from collections.abc import Callable
 
 import torch
 
 from pipeline.contract import paths
 from pipeline.contract.files import write_json
-from pipeline.contract.main import run_stage
 from pipeline.contract.manifest import Manifest, read_manifest
 from pipeline.contract.params import Params
 from pipeline.contract.recorder import StageRecorder
@@ -70,7 +75,3 @@ def _progress(recorder: StageRecorder) -> Callable[[int], None]:
         recorder.log(num_done)
 
     return scored
-
-
-if __name__ == "__main__":
-    run_stage("evaluate", run)

@@ -3,6 +3,12 @@
 Writes one Parquet file per split and a report. It is not a filter for quality: what is well formed is kept.
 """
 
+from pipeline.contract.main import run_stage
+
+if __name__ == "__main__":
+    # Above the libraries: wrong params are told before those are loaded.
+    run_stage("pipeline.stages.prepare")
+
 import sys
 from collections.abc import Iterator
 from io import BytesIO
@@ -11,7 +17,6 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.contract.files import write_bytes, write_json
-from pipeline.contract.main import run_stage
 from pipeline.contract.manifest import read_manifest
 from pipeline.contract.params import Params, Prepare
 from pipeline.contract.paths import DATA_REPORT, model_dir, split_file
@@ -118,7 +123,3 @@ def _write_parquet(path: Path, table: pl.DataFrame) -> None:
     data = BytesIO()
     table.write_parquet(data)
     write_bytes(path, data.getvalue())
-
-
-if __name__ == "__main__":
-    run_stage("prepare", run)

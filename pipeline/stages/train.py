@@ -1,7 +1,12 @@
 """Adapts the base model on the prepared rows: supervised, every weight or an adapter; or passes it on untouched."""
 
-from pipeline.contract import paths
 from pipeline.contract.main import run_stage
+
+if __name__ == "__main__":
+    # Above the libraries: wrong params are told before those are loaded.
+    run_stage("pipeline.stages.train")
+
+from pipeline.contract import paths
 from pipeline.contract.manifest import Manifest, read_manifest
 from pipeline.contract.params import Params
 from pipeline.contract.recorder import StageRecorder
@@ -42,7 +47,3 @@ def _adapt(params: Params, base: Manifest, recorder: StageRecorder) -> None:
     write_model(DIRECTORY, params, base, trained)
     remove_checkpoints(checkpoints)
     recorder.finish(trained.metrics, trained.resources)
-
-
-if __name__ == "__main__":
-    run_stage("train", run)
