@@ -15,6 +15,7 @@ PREDICTIONS = EVAL_DIR / "predictions.parquet"
 CHECKPOINTS = Path("checkpoints")
 
 METRICS_NAME = "metrics.json"
+CATEGORIES_NAME = "categories.json"
 RESOURCES_NAME = "resources.json"
 SERIES_NAME = "series.jsonl"
 SERIES_TABLE_NAME = "series.csv"

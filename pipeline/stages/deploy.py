@@ -50,7 +50,7 @@ def run(params: Params) -> None:
         trained = read_manifest(paths.model_dir("train"))
         make_deterministic(0, trained.num_parameters)
         metrics_dir = paths.metrics_dir("evaluate")
-        metrics, categories = (_read_json(metrics_dir / name) for name in (paths.METRICS_NAME, "categories.json"))
+        metrics, categories = (_read_json(metrics_dir / name) for name in (paths.METRICS_NAME, paths.CATEGORIES_NAME))
         report = _read_json(paths.DATA_REPORT)
         examples = read_examples(paths.split_file("test"), params.deploy.num_probe_prompts)
         prompts = [list(example.prompt) for example in examples]

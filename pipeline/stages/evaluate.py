@@ -25,8 +25,6 @@ from pipeline.models.loading import load_model
 from pipeline.models.quiet import quiet_libraries
 from pipeline.models.seeding import make_deterministic
 
-CATEGORIES_NAME = "categories.json"
-
 
 def run(params: Params) -> None:
     """Score both models; write the metrics, the categories and the predictions."""
@@ -48,7 +46,7 @@ def run(params: Params) -> None:
         metrics = prefixed("test", test) | prefixed("base", untouched) | prefixed("gain", gains(test, untouched))
         categories = by_category(examples, adapted.scores, base.scores)
         write_predictions(paths.PREDICTIONS, examples, adapted.scores, base.scores)
-        write_json(paths.metrics_dir("evaluate") / CATEGORIES_NAME, {"category": categories})
+        write_json(paths.metrics_dir("evaluate") / paths.CATEGORIES_NAME, {"category": categories})
         recorder.finish(
             metrics | model_sizes(adapted_manifest) | {"test/num_examples": len(examples)},
             {"tokens_per_second": adapted.tokens_per_second, "peak_memory_bytes": peak_device_memory(device)},

@@ -62,7 +62,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
         {"test/exact_match": 0.8125, "base/exact_match": 0.03125, "test/num_examples": 5, "test/loss": None},
     )
     write_json(
-        paths.metrics_dir("evaluate") / "categories.json",
+        paths.metrics_dir("evaluate") / paths.CATEGORIES_NAME,
         {"category": {"<b>x|y\n# z": {"exact_match": 0.5, "chrf": 77.5, "num_examples": 5, "base_exact_match": 0.0}}},
     )
 
@@ -182,7 +182,7 @@ def test_an_export_names_no_folder_of_this_machine() -> None:
     assert not any(word in text for text in texts for word in (str(Path.cwd()), "secret", "data/models/base"))
 
 
-@pytest.mark.parametrize("file", [paths.DATA_REPORT, paths.metrics_dir("evaluate") / "categories.json"])
+@pytest.mark.parametrize("file", [paths.DATA_REPORT, paths.metrics_dir("evaluate") / paths.CATEGORIES_NAME])
 def test_what_is_missing_is_named(file: Path) -> None:
     file.unlink()
     with pytest.raises(StageError, match=rf"{file}: no such file; .*dvc repro"):

@@ -80,14 +80,14 @@ def test_a_model_that_says_the_reference_scores_full_marks(monkeypatch: pytest.M
     assert metrics["test/chrf"] == 100.0
     assert metrics["base/exact_match"] < 1.0
     assert table["exact_match"].all()
-    categories = json.loads((METRICS / evaluate.CATEGORIES_NAME).read_text())["category"]
+    categories = json.loads((METRICS / paths.CATEGORIES_NAME).read_text())["category"]
     assert {name: scores["num_examples"] for name, scores in categories.items()} == {"files": 3, "search": 1, "text": 1}
     assert all(scores["exact_match"] == 1.0 for scores in categories.values())
 
 
 def test_equal_inputs_give_equal_bytes() -> None:
     tiny_project.write_prompt_tuning(tiny_project.write_base())
-    files = [METRICS / "metrics.json", METRICS / evaluate.CATEGORIES_NAME, paths.PREDICTIONS]
+    files = [METRICS / "metrics.json", METRICS / paths.CATEGORIES_NAME, paths.PREDICTIONS]
     run()
     first = [file.read_bytes() for file in files]
     run()
