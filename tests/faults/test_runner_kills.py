@@ -222,6 +222,20 @@ def test_files_that_a_stage_broke_do_not_keep_the_run_from_ending(
     assert (status.state, status.trouble) == ("done", None)
 
 
+def test_locks_that_a_killed_git_left_do_not_keep_the_run_from_ending(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = _launched_only(root, monkeypatch)
+    _pretend_done(files)
+    for name in ("index.lock", "refs/finetui/experiment.lock"):
+        lock = files.clone / ".git" / name
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        lock.touch()
+    status = _supervise(files)
+    assert (status.state, status.trouble) == ("done", None)
+    assert [path.name for path in files.directory.glob("index*")] == []
+
+
 def test_what_nobody_expected_at_the_end_is_told(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,8 +3,11 @@
 import hashlib
 import json
 import shutil
+import tempfile
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -52,23 +55,32 @@ def _close_stages(status: RunStatus) -> None:
 
 def _commit(files: RunFiles, spec: RunSpec, status: RunStatus) -> str:
     """The clone's state as one commit on the baseline."""
-    root = files.clone / spec.prefix
-    git(files.clone, "add", "-u")
-    if is_readable(root):
-        _stage(files, spec, "--add", result_files(root))
-        _stage(files, spec, "--force-remove", stale_files(root, status, status.outcome == "done"))
-    tree = git(files.clone, "write-tree")
+    with tempfile.TemporaryDirectory(prefix="index-", dir=files.directory) as folder:
+        tree = _write_tree(files, spec, status, Path(folder, "index"))
     message = _message(files, spec, status).encode()
     rev = git(files.clone, "commit-tree", tree, "-p", spec.baseline, stdin=message, environment=spec.identity)
+    # A git that was killed with its machine may have left it; only the one supervisor of the run sets this ref.
+    (files.clone / ".git" / f"{_PRIVATE_REF}.lock").unlink(missing_ok=True)
     git(files.clone, "update-ref", _PRIVATE_REF, rev)
     return rev
 
 
-def _stage(files: RunFiles, spec: RunSpec, option: str, names: list[str]) -> None:
+def _write_tree(files: RunFiles, spec: RunSpec, status: RunStatus, index: Path) -> str:
+    """SHA of the results; in an index of its own, because a kill may have left that of the clone locked."""
+    root, environment = files.clone / spec.prefix, {"GIT_INDEX_FILE": str(index)}
+    shutil.copy2(files.clone / ".git" / "index", index)
+    git(files.clone, "add", "-u", environment=environment)
+    if is_readable(root):
+        _stage(root, environment, "--add", result_files(root))
+        _stage(root, environment, "--force-remove", stale_files(root, status, status.outcome == "done"))
+    return git(files.clone, "write-tree", environment=environment)
+
+
+def _stage(root: Path, environment: Mapping[str, str], option: str, names: list[str]) -> None:
     """update-index instead of add: it takes ignored files, and names that Git would read as patterns."""
     if names:
         paths_in_git = "\0".join(names).encode("utf-8", "surrogateescape")
-        git(files.clone / spec.prefix, "update-index", option, "-z", "--stdin", stdin=paths_in_git)
+        git(root, "update-index", option, "-z", "--stdin", stdin=paths_in_git, environment=environment)
 
 
 def _message(files: RunFiles, spec: RunSpec, status: RunStatus) -> str:
