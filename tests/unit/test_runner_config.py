@@ -119,6 +119,26 @@ def test_stages_are_read_as_dvc_reads_them(root: Path) -> None:
     assert [stage.name for stage in upstream_closure(stages, ["freeze"])] == ["fit", "freeze"]
 
 
+@pytest.mark.parametrize(
+    ("text", "section"),
+    [
+        ("deps: 5", "deps"),
+        ("deps: foo", "deps"),
+        ("params: 5", "params"),
+        ("params: [{other.yaml: 5}]", "params of other.yaml"),
+        ("outs: 3", "outs"),
+        ("metrics: {a: b}", "metrics"),
+        ("plots: p.csv", "plots"),
+    ],
+)
+def test_a_section_that_is_no_list_is_told(root: Path, text: str, section: str) -> None:
+    (root / "dvc.yaml").write_text(f"stages:\n  fit:\n    cmd: x\n    {text}\n")
+    with pytest.raises(UserError) as caught:
+        read_stages(root)
+    assert caught.value.detail == f"stage fit: {section} must be a list"
+    assert "dvc.yaml" in caught.value.title
+
+
 def test_a_cycle_does_not_hang(root: Path) -> None:
     (root / "dvc.yaml").write_text(
         "stages:\n  a: {cmd: x, deps: [b], outs: [a]}\n  b: {cmd: x, deps: [a], outs: [b]}\n"

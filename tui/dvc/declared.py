@@ -16,6 +16,7 @@ from pipeline.contract.yaml12 import load_yaml
 from tui.core.errors import UserError
 
 _OUTPUT_KINDS = ("outs", "metrics", "plots")
+_SECTIONS = ("deps", "params", *_OUTPUT_KINDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +111,9 @@ def _read_stage(file: str, key: str, definition: dict[str, Any]) -> DeclaredStag
     if _is_templated(definition):
         return DeclaredStage(name, file, key, ".", (), (), {}, (), True, False, False)
     wdir = _join(str(Path(file).parent), str(definition.get("wdir") or "."))
-    deps = tuple(_join(wdir, str(dep)) for dep in definition.get("deps") or ())
-    params = _read_params(definition.get("params") or (), wdir)
+    sections = {section: _entries(file, key, section, definition.get(section)) for section in _SECTIONS}
+    deps = tuple(_join(wdir, str(dep)) for dep in sections["deps"])
+    params = _read_params(file, key, sections["params"], wdir)
     return DeclaredStage(
         name,
         file,
@@ -120,11 +122,19 @@ def _read_stage(file: str, key: str, definition: dict[str, Any]) -> DeclaredStag
         _read_commands(definition.get("cmd")),
         deps,
         params,
-        tuple(_read_outputs(definition, wdir)),
+        tuple(_read_outputs(sections, wdir)),
         False,
         bool(definition.get("always_changed")) or not (deps or params),
         bool(definition.get("frozen")),
     )
+
+
+def _entries(file: str, key: str, section: str, value: Any) -> list[Any]:
+    """The list that a section of a stage is; empty when there is none."""
+    if value is not None and not isinstance(value, list):
+        detail = f"stage {key}: {section} must be a list"
+        raise UserError(f"{file} is not as DVC wants it", detail, "correct the file")
+    return value or []
 
 
 def _is_templated(value: Any) -> bool:
@@ -139,22 +149,22 @@ def _read_commands(value: Any) -> tuple[str, ...]:
     return tuple(map(str, value)) if isinstance(value, list) else (str(value),)
 
 
-def _read_params(entries: Any, wdir: str) -> dict[str, tuple[str, ...]]:
+def _read_params(file: str, key: str, entries: list[Any], wdir: str) -> dict[str, tuple[str, ...]]:
     """Entries are keys of params.yaml, or mappings from a file to its keys; a file with none is tracked as a whole."""
     found: dict[str, tuple[str, ...]] = {}
     default = _join(wdir, str(PARAMS_FILE))
     for entry in entries:
         if isinstance(entry, dict):
-            for file, keys in entry.items():
-                found[_join(wdir, str(file))] = tuple(map(str, keys or ()))
+            for name, keys in entry.items():
+                found[_join(wdir, str(name))] = tuple(map(str, _entries(file, key, f"params of {name}", keys)))
         else:
             found[default] = (*found.get(default, ()), str(entry))
     return found
 
 
-def _read_outputs(definition: dict[str, Any], wdir: str) -> Iterator[Output]:
+def _read_outputs(sections: dict[str, list[Any]], wdir: str) -> Iterator[Output]:
     for kind in _OUTPUT_KINDS:
-        for entry in definition.get(kind) or ():
+        for entry in sections[kind]:
             pairs = entry.items() if isinstance(entry, dict) else [(entry, {})]
             for path, options in pairs:
                 is_cached = not (isinstance(options, dict) and options.get("cache") is False)
