@@ -47,6 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
         # The reader has seen enough; without this the interpreter complains while it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        # A full disk or a folder that may not be read is nothing that a traceback would help with.
+        print_error(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+        return 1
 
 
 def _dispatch(options: Namespace) -> int:

@@ -115,6 +115,13 @@ def test_a_folder_that_cannot_be_written(root: Path, number: int, monkeypatch: p
     assert [path.name for path in runs_directory(root).glob("*")] == [".lock"]
 
 
+def test_a_lock_that_cannot_be_opened(root: Path) -> None:
+    (runs_directory(root) / ".lock").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"cannot be prepared.*\.lock") as caught:
+        DvcRunner(root).launch(RunRequest())
+    assert caught.value.hint
+
+
 def test_no_git_at_all(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(UserError, match="git is not installed"):

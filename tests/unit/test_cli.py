@@ -1,5 +1,6 @@
 """The command line: what it prints, and its exit codes."""
 
+import errno
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ import pytest
 
 from tests.projects import commit, git, make_project
 from tui.__main__ import main
-from tui.cli import running
+from tui.cli import reading, running
 from tui.cli.context import Context
 from tui.core.runs import Run
 
@@ -140,6 +141,17 @@ def test_wrong_use_is_one_message(
 def test_a_folder_that_is_no_project_says_how_to_make_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, "experiments") == 2
     assert "finetui init" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_one_line(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", "/there")
+
+    monkeypatch.setattr(reading, "show", fail)
+    assert run(project, "show", "main") == 1
+    assert capsys.readouterr().err == "finetui: /there: No space left on device\n"
 
 
 def test_control_characters_never_reach_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -125,8 +125,8 @@ def naming(root: Path) -> Iterator[None]:
     with _explained(root):
         home = runs_directory(root)
         home.mkdir(parents=True, exist_ok=True)
-    with exclusive(home / f"{_HIDDEN}lock", wait=True):
-        yield
+        with exclusive(home / f"{_HIDDEN}lock", wait=True):
+            yield
 
 
 @contextmanager
