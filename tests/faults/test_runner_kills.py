@@ -264,6 +264,15 @@ def test_processes_without_a_record_are_found(monkeypatch: pytest.MonkeyPatch) -
     assert processes.family("test-leader") == []
 
 
+def test_a_process_that_ends_while_a_leader_is_looked_for_is_no_leader(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
+    members = [psutil.Process(gone.pid), psutil.Process()]
+    gone.communicate()
+    monkeypatch.setattr(processes, "family", lambda _run_id: members)
+    known = processes.identify(os.getpid()) if os.getpgid(0) == os.getpid() else None
+    assert processes.leader("test-gone") == known
+
+
 def test_only_one_supervisor_looks_after_a_run(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = _launched_only(root, monkeypatch)
     with exclusive(files.lock, wait=False) as held:

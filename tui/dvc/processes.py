@@ -44,12 +44,16 @@ def family(run_id: str) -> list[psutil.Process]:
 
 def leader(run_id: str) -> list[float] | None:
     """The process that leads a run's group, found without a record of it."""
-    leaders = [process for process in family(run_id) if os.getpgid(process.pid) == process.pid]
-    return identify(min(leaders, key=psutil.Process.create_time).pid) if leaders else None
+    leaders: list[list[float]] = []
+    for process in family(run_id):
+        with suppress(ProcessLookupError, psutil.Error):
+            if os.getpgid(process.pid) == process.pid:
+                leaders.append([process.pid, process.create_time()])
+    return min(leaders, key=lambda known: known[1], default=None)
 
 
 def send(run_id: str, number: signal.Signals) -> bool:
-    """Signal every process of a run, by group and one by one outside it; False when none is left."""
+    """Signal every process group of a run but the caller's own; False when no process is left."""
     members = family(run_id)
     groups = set()
     for process in members:
