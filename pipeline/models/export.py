@@ -1,7 +1,5 @@
 """Turns a model in memory into files that transformers and peft read without this project."""
 
-import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +7,10 @@ import torch
 from peft import PeftModel
 from peft.tuners.tuners_utils import BaseTunerLayer
 
-from pipeline.contract.files import write_json
-from pipeline.contract.problems import StageError
 from pipeline.models.loading import LoadedModel, Model
 from pipeline.models.tokenizer import save_tokenizer
 
 MAX_SHARD_SIZE = "5GB"
-_ADAPTER_CONFIG = "adapter_config.json"
-_ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 def merge_adapter(model: Model, dtype: torch.dtype | None) -> Any:
@@ -42,17 +36,6 @@ def save_model(model: Any, loaded: LoadedModel, stop_ids: list[int], directory: 
     for file in directory.glob("*.safetensors"):
         # safetensors gives them to their owner alone; whoever may read the config may read the weights.
         file.chmod((directory / "config.json").stat().st_mode)
-
-
-def copy_adapter(source: Path, directory: Path, base_name: str, base_revision: str | None) -> None:
-    """Copy an adapter; its config names the base model as the world knows it, not a folder of this project."""
-    try:
-        config = json.loads((source / _ADAPTER_CONFIG).read_bytes())
-        config.update(base_model_name_or_path=base_name, revision=base_revision)
-        write_json(directory / _ADAPTER_CONFIG, config)
-        shutil.copyfile(source / _ADAPTER_WEIGHTS, directory / _ADAPTER_WEIGHTS)
-    except (FileNotFoundError, ValueError, AttributeError) as error:
-        raise StageError(f"{source}: not a complete adapter ({error}); run dvc repro") from error
 
 
 def _merge_layer(layer: Any) -> None:

@@ -16,6 +16,7 @@ from huggingface_hub.errors import (
 
 from pipeline.contract.params import Base
 from pipeline.contract.problems import StageError
+from pipeline.models.adapter_files import ADAPTER_CONFIG
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 # Without one of them transformers makes an empty tokenizer, and says nothing.
@@ -80,7 +81,7 @@ def _check_is_model(directory: Path, name: str) -> None:
     where = f"base.source is {name!r}"
     if not directory.is_dir():
         raise StageError(f"{where}: is a file; give the folder with config.json and the weights")
-    if (directory / "adapter_config.json").is_file() and not (directory / "config.json").is_file():
+    if (directory / ADAPTER_CONFIG).is_file() and not (directory / "config.json").is_file():
         raise StageError(f"{where}: holds an adapter, not a model; give the base model, or merge the adapter first")
     if not (directory / "config.json").is_file():
         raise StageError(f"{where}: has no config.json, so it is no model that transformers saved")

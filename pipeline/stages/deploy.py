@@ -30,8 +30,9 @@ from pipeline.evals.load_back import ProbeRequest, ask_export
 from pipeline.evals.parity import Comparison, ProbeAnswer, Prompt, answer_probes, compare
 from pipeline.evals.probe import ADAPTER, MODEL
 from pipeline.evals.sizes import weight_bytes
+from pipeline.models.adapter_files import copy_adapter
 from pipeline.models.devices import device_name, peak_device_memory, pick_device
-from pipeline.models.export import copy_adapter, merge_adapter, save_model
+from pipeline.models.export import merge_adapter, save_model
 from pipeline.models.loading import load_model
 from pipeline.models.materialise import empty_directory
 from pipeline.models.quiet import quiet_libraries

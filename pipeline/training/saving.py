@@ -1,11 +1,10 @@
 """Writes a model directory from the best checkpoint; equal runs give equal bytes."""
 
-import json
 from pathlib import Path
 
-from pipeline.contract.files import write_json
 from pipeline.contract.manifest import Adapter, Manifest
 from pipeline.contract.params import Params
+from pipeline.models.adapter_files import copy_adapter
 from pipeline.models.loading import load_tokenizer
 from pipeline.models.materialise import empty_directory
 from pipeline.models.tokenizer import save_tokenizer
@@ -13,8 +12,6 @@ from pipeline.models.weights import INDEX_FILE, copy_file, hash_weights, weight_
 from pipeline.training.sft import Trained
 
 ADAPTER_DIR = "adapter"
-_ADAPTER_CONFIG = "adapter_config.json"
-_ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 def write_model(directory: Path, params: Params, base: Manifest, trained: Trained) -> Manifest:
@@ -35,12 +32,7 @@ def untouched(base: Manifest) -> Manifest:
 
 def _write_adapter(directory: Path, method: str, base: Manifest, trained: Trained) -> Manifest:
     target = directory / ADAPTER_DIR
-    target.mkdir()
-    config = json.loads((trained.checkpoint / _ADAPTER_CONFIG).read_bytes())
-    # Sets come out in another order in every process.
-    ordered = {name: sorted(value) if _is_names(value) else value for name, value in sorted(config.items())}
-    write_json(target / _ADAPTER_CONFIG, ordered | {"base_model_name_or_path": base.weights})
-    copy_file(trained.checkpoint / _ADAPTER_WEIGHTS, target / _ADAPTER_WEIGHTS)
+    copy_adapter(trained.checkpoint, target, base.weights, None)
     adapter = Adapter(target.as_posix(), method, trained.num_trainable_parameters)
     return _successor(
         base,
@@ -97,7 +89,3 @@ def _successor(
         num_trainable_parameters=num_trainable_parameters,
         weights_sha256=weights_sha256,
     )
-
-
-def _is_names(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
