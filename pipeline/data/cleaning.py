@@ -7,8 +7,9 @@ from typing import Any
 from pipeline.contract.params import Columns
 from pipeline.data.detection import category_column
 from pipeline.data.formats import Format
-from pipeline.data.rows import Message, RawRow, Row, RowProblem, shorten
+from pipeline.data.rows import RawRow, Row, RowProblem, shorten
 from pipeline.data.tabular import is_text
+from pipeline.models.messages import Message
 
 _CONTROL = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
 _NEXT_ROLE = {"": ("system", "user"), "system": ("user",), "user": ("assistant",), "assistant": ("user",)}

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.contract.params import Columns
-from pipeline.data.rows import Message, RowProblem, shorten
+from pipeline.data.rows import RowProblem, shorten
+from pipeline.models.messages import Message
 
 _ROLES = {
     "system": "system",

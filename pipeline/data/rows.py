@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-Message = dict[str, str]
-"""One turn of a conversation, with `role` and `content`, as chat templates take it."""
+from pipeline.models.messages import Message
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from hashlib import blake2b
 
-from pipeline.data.rows import Message
+from pipeline.models.messages import Message
 
 SPLITS = ("train", "validation", "test")
 # Control characters never occur in normalised text, so the joined text is unambiguous.

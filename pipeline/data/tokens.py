@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.contract.problems import StageError
-from pipeline.data.rows import Message
+from pipeline.models.messages import Message
 
 _BATCH_ROWS = 256
 
@@ -14,15 +14,14 @@ Tokenizer = Any
 """A tokenizer of transformers, which is imported only where it is loaded."""
 
 
-def load_tokenizer(directory: Path, trust_remote_code: bool) -> Tokenizer:
+def chat_tokenizer(directory: Path, trust_remote_code: bool) -> Tokenizer:
     """Tokenizer of the base model; StageError when it cannot be read or has no chat template."""
-    from transformers import AutoTokenizer
+    from pipeline.models.loading import load_tokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=trust_remote_code)
-    except (OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())
-        raise StageError(f"{directory}: transformers reads no tokenizer here: {reason}; run dvc repro base") from error
+        tokenizer = load_tokenizer(directory, trust_remote_code)
+    except StageError as error:
+        raise StageError(f"{error}; run dvc repro base") from error
     if not tokenizer.chat_template:
         raise StageError(f"{directory}: the tokenizer has no chat template; set base.chat_template to a file with one")
     return tokenizer

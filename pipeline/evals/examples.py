@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.contract.problems import StageError
-from pipeline.models.chat import Message
+from pipeline.models.messages import Message
 
 UNCATEGORISED = "uncategorised"
 _COLUMNS = ("id", "category", "prompt", "completion")

@@ -9,8 +9,9 @@ import torch
 from pipeline.evals.encoding import pad_token_id, stop_token_ids
 from pipeline.evals.generation import Decoding, generate
 from pipeline.evals.inputs import last_logits, model_inputs
-from pipeline.models.chat import Message, encode_prompt
+from pipeline.models.chat import encode_prompt
 from pipeline.models.loading import LoadedModel
+from pipeline.models.messages import Message
 
 Prompt = list[Message]
 

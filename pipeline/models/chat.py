@@ -6,9 +6,7 @@ import jinja2
 from transformers import PreTrainedTokenizerBase
 
 from pipeline.contract.problems import StageError
-
-Message = dict[str, str]
-"""A turn with `role` and `content`."""
+from pipeline.models.messages import Message
 
 # Templates of reasoning models open a thought unless told otherwise, and some write today's date into the prompt.
 _TEMPLATE_VALUES: dict[str, Any] = {"enable_thinking": False, "date_string": "26 Jul 2024"}

@@ -27,10 +27,11 @@ from pipeline.data.detection import choose_format
 from pipeline.data.dropped import TOO_LONG, DroppedRows
 from pipeline.data.formats import Format
 from pipeline.data.report import make_report, report_metrics
-from pipeline.data.rows import DroppedRow, Message, RawRow, Row, RowProblem
+from pipeline.data.rows import DroppedRow, RawRow, Row, RowProblem
 from pipeline.data.sources import Source, read_source
 from pipeline.data.table import drop_duplicates, drop_long, make_table, split_tables
-from pipeline.data.tokens import Tokenizer, count_tokens, load_tokenizer
+from pipeline.data.tokens import Tokenizer, chat_tokenizer, count_tokens
+from pipeline.models.messages import Message
 
 
 def run(params: Params) -> None:
@@ -44,7 +45,7 @@ def run(params: Params) -> None:
         table, duplicates = drop_duplicates(make_table(rows, prepare))
         recorder.log(source.num_rows - table.height)
 
-        tokenizer = load_tokenizer(Path(read_manifest(model_dir("base")).tokenizer), params.base.trust_remote_code)
+        tokenizer = chat_tokenizer(Path(read_manifest(model_dir("base")).tokenizer), params.base.trust_remote_code)
         table = _with_num_tokens(table, tokenizer, recorder, dropped)
         dropped.check_bad(source.num_rows, prepare.max_bad_fraction)
         _say_bad(dropped)

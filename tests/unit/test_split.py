@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from prepare_project import prepare_params
 
 from pipeline.contract.problems import StageError
-from pipeline.data.rows import Message, Row
+from pipeline.data.rows import Row
 from pipeline.data.splitting import SPLITS, prompt_key, row_id, split_of
 from pipeline.data.table import drop_duplicates, make_table, split_tables
+from pipeline.models.messages import Message
 
 PREPARE = prepare_params("data.jsonl", validation_fraction=0.3, test_fraction=0.3).prepare
 PAIRS = st.lists(st.tuples(st.text("abc", min_size=1, max_size=2), st.text("xy", min_size=1, max_size=1)))
