@@ -1,5 +1,6 @@
 """Kills at every moment: no finished experiment is lost or counted twice, and what happened is told truthfully."""
 
+import errno
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -17,7 +19,7 @@ from pipeline.contract.files import write_json
 from tests.projects import end_runs, fingerprint, git, make_project, wait_for
 from tui.core.errors import UserError
 from tui.core.runs import Run, RunRequest
-from tui.dvc import DvcRunner, clone, finish, launch, processes, supervisor
+from tui.dvc import DvcRunner, clone, finish, launch, processes, reproduce, supervisor
 from tui.dvc.environment import RUN_ID
 from tui.dvc.git import GitError
 from tui.dvc.git import git as real_git
@@ -161,13 +163,16 @@ def test_a_failure_at_any_git_command_of_the_launch_leaves_nothing(root: Path, m
     assert fingerprint(root) == before
 
 
-def test_a_draft_of_a_killed_launch_is_swept_away(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_killed_launches_and_removals_left_is_swept_away(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     draft = runs_directory(root) / f".20200101-000000-000000-abcdef.{gone.pid}"
-    draft.mkdir(parents=True)
+    removed = runs_directory(root) / ".20200101-000000-000000-abcdef.removed"
+    for leftover in (draft, removed):
+        leftover.mkdir(parents=True)
     files = _launched_only(root, monkeypatch)
     assert not draft.exists()
+    assert not removed.exists()
     assert files.directory.exists()
 
 
@@ -234,6 +239,45 @@ def test_locks_that_a_killed_git_left_do_not_keep_the_run_from_ending(
     status = _supervise(files)
     assert (status.state, status.trouble) == ("done", None)
     assert [path.name for path in files.directory.glob("index*")] == []
+
+
+def test_a_status_that_a_full_disk_refused_is_written_later(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = _launched_only(root, monkeypatch)
+    spec = read_spec(files)
+    assert spec is not None
+    watcher = supervisor.Supervisor(files, spec)
+    with monkeypatch.context() as patch:
+        patch.setattr(RunStatus, "write", lambda *_: _no_space())
+        watcher._save("running")
+    assert read_status(files).state == "starting"
+    watcher._beat()
+    assert read_status(files).state == "running"
+
+
+def _no_space() -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("code", "calls"), [(252, ["checkout"]), (255, ["checkout", "repro"]), (0, ["checkout", "repro"])]
+)
+def test_an_interrupted_checkout_is_the_end_of_a_run(
+    root: Path, monkeypatch: pytest.MonkeyPatch, code: int, calls: list[str]
+) -> None:
+    files = _launched_only(root, monkeypatch)
+    seen = []
+
+    def dvc(arguments: list[str]) -> int:
+        seen.append(arguments[0])
+        return code if arguments[0] == "checkout" else 0
+
+    monkeypatch.setattr(reproduce, "import_module", lambda _name: SimpleNamespace(main=dvc))
+    monkeypatch.setattr(reproduce.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(sys, "argv", ["reproduce", str(files.directory)])
+    monkeypatch.chdir(root)
+    assert reproduce.main() == (code if code == 252 else 0)
+    assert seen == calls
+    assert files.exit_code.read_text() == f"{252 if code == 252 else 0}\n"
 
 
 def test_what_nobody_expected_at_the_end_is_told(

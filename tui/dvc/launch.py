@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,6 +27,8 @@ from tui.dvc.overrides import rewritten_params
 from tui.dvc.project import Project, identity, open_project, runs_directory
 from tui.dvc.record import RunFiles, RunSpec, exclusive
 
+REMOVED = "removed"
+"""Ending of the hidden folder of a run that is being removed."""
 _HIDDEN = "."
 
 
@@ -141,9 +143,8 @@ def _explained(root: Path) -> Iterator[None]:
 
 
 def _sweep(home: Path) -> None:
-    """Drafts of launches that were killed."""
-    for draft in home.glob(f"{_HIDDEN}*.*"):
-        owner = draft.name.rpartition(".")[2]
-        if owner.isdigit() and not psutil.pid_exists(int(owner)):
-            with suppress(OSError):
-                shutil.rmtree(draft)
+    """Drafts of launches that were killed, and what a removal that was killed has left."""
+    for leftover in home.glob(f"{_HIDDEN}*.*"):
+        owner = leftover.name.rpartition(".")[2]
+        if owner == REMOVED or (owner.isdigit() and not psutil.pid_exists(int(owner))):
+            shutil.rmtree(leftover, ignore_errors=True)

@@ -130,8 +130,6 @@ class RunStatus:
     """Process id and start time."""
     process: list[float] | None = None
     """Process id and start time of `dvc repro`, which leads its process group."""
-    heartbeat: float = 0.0
-    """Seconds since the epoch."""
     ended_at: str | None = None
     """ISO 8601, UTC."""
     name: str | None = None

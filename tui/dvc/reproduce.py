@@ -12,6 +12,9 @@ from pathlib import Path
 from pipeline.contract.files import write_text
 from tui.dvc.record import RunFiles, read_spec
 
+_INTERRUPTED = 252
+"""What DVC's command line returns after a SIGINT (DVC 3.67)."""
+
 
 def main() -> int:
     """Get the outputs that the snapshot's dvc.lock names out of the cache, then run what is not up to date."""
@@ -23,7 +26,8 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would start with it ignored
     os.chdir(files.clone / spec.prefix)
     code: int = dvc(["checkout", "--quiet", "--force", "--allow-missing"])
-    code = dvc(spec.arguments())
+    if code != _INTERRUPTED:  # what else went wrong, the run itself will meet and tell
+        code = dvc(spec.arguments())
     sys.stdout.flush()
     write_text(files.exit_code, f"{code}\n")
     return code

@@ -14,7 +14,7 @@ from tui.core.experiments import Status
 from tui.core.runs import LaunchPlan, Run, RunRequest
 from tui.dvc import processes
 from tui.dvc.git import COMMANDS, record_command
-from tui.dvc.launch import launch, naming, start_supervisor
+from tui.dvc.launch import REMOVED, launch, naming, start_supervisor
 from tui.dvc.logtext import read_text
 from tui.dvc.overrides import read_params
 from tui.dvc.planning import make_plan
@@ -79,12 +79,12 @@ class DvcRunner:
         files, spec = self._find(run_id)
         if self._describe(files, spec).is_active:
             raise UserError("the run is still going on", spec.name, "stop it first")
-        hidden = files.directory.with_name(f".{run_id}.removed")
+        hidden = files.directory.with_name(f".{run_id}.{REMOVED}")
         try:
             files.directory.rename(hidden)
-            shutil.rmtree(hidden)
         except OSError as error:
             raise UserError("the run cannot be removed", f"{files.directory}: {error.strerror}") from error
+        shutil.rmtree(hidden, ignore_errors=True)  # the next launch sweeps up what is left
 
     def read_log(self, run_id: str, offset: int = 0) -> tuple[str, int]:
         """Log text from a byte offset on, at most a megabyte, and the next offset."""

@@ -22,7 +22,6 @@ from tui.dvc.logscan import Happening, LogScanner
 from tui.dvc.record import ENDED, RunFiles, RunSpec, RunStatus, StageNote, State, exclusive, read_spec, read_status
 
 POLL_S = 0.2
-HEARTBEAT_S = 2.0
 GRACE_S = 10.0
 """Time between SIGINT and SIGTERM, and between SIGTERM and SIGKILL."""
 
@@ -39,7 +38,7 @@ class Supervisor:
         self._status = read_status(files)
         self._log = LogScanner(files.log)
         self._child: subprocess.Popen[bytes] | None = None
-        self._written = 0.0
+        self._is_saved = True
 
     def run(self) -> None:
         """Everything from wherever the run stands to its end."""
@@ -104,7 +103,7 @@ class Supervisor:
     def _beat(self) -> None:
         if self._child is not None:
             self._child.poll()
-        if self._note_stages() or time.monotonic() - self._written > HEARTBEAT_S:
+        if self._note_stages() or not self._is_saved:
             self._save()
 
     def _note_stages(self) -> bool:
@@ -115,14 +114,14 @@ class Supervisor:
         return bool(events)
 
     def _save(self, state: State | None = None) -> None:
-        """A full disk must not end the run: the next heartbeat tries again."""
+        """A full disk must not end the run: the next beat tries again."""
         status = self._status
         if state is not None:
             status.state = state
-        status.heartbeat = time.time()
-        self._written = time.monotonic()
+        self._is_saved = False
         with suppress(OSError):
             status.write(self._files.status)
+            self._is_saved = True
 
 
 def note_event(status: RunStatus, stage: str, happening: Happening, now: float) -> None:
