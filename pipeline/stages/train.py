@@ -14,7 +14,7 @@ from pipeline.models.devices import device_name, pick_device
 from pipeline.models.materialise import empty_directory
 from pipeline.models.quiet import quiet_libraries
 from pipeline.models.seeding import make_deterministic
-from pipeline.training.checkpoints import checkpoint_dir, remove_checkpoints
+from pipeline.training.checkpoints import checkpoint_dir, remove_checkpoints, sweep_checkpoints
 from pipeline.training.saving import untouched, write_model
 
 DIRECTORY = paths.model_dir("train")
@@ -42,7 +42,7 @@ def _adapt(params: Params, base: Manifest, recorder: StageRecorder) -> None:
 
     make_deterministic(params.train.seed, base.num_parameters)
     checkpoints = checkpoint_dir(params, device_name(pick_device()))
-    remove_checkpoints(checkpoints)
+    sweep_checkpoints()
     trained = fine_tune(params, base, checkpoints, recorder)
     write_model(DIRECTORY, params, base, trained)
     remove_checkpoints(checkpoints)

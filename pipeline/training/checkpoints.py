@@ -1,8 +1,13 @@
-"""Checkpoints lie outside the stage's outputs, in a folder named after everything that determines the stage."""
+"""Checkpoints lie outside the stage's outputs, in a folder named after everything that determines the stage.
+
+A training starts from nothing and removes its checkpoints at its end, so the name has no reader yet: it is what a
+training that goes on after a stop will have to look for.
+"""
 
 import contextlib
 import hashlib
 import json
+import re
 import shutil
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +19,7 @@ from pipeline.contract.params import Params
 _LIBRARIES = ("torch", "transformers", "trl", "peft")
 _TOKENIZER_FILES = ("tokenizer.json", "chat_template.jinja")
 _KEY_LENGTH = 16
+_KEY = re.compile(rf"[0-9a-f]{{{_KEY_LENGTH}}}")
 
 
 def checkpoint_dir(params: Params, device_name: str) -> Path:
@@ -35,6 +41,14 @@ def remove_checkpoints(directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
     with contextlib.suppress(OSError):
         directory.parent.rmdir()
+
+
+def sweep_checkpoints() -> None:
+    """Remove what failed trainings left, whatever their params were; other things in the folder stay."""
+    folders = list(paths.CHECKPOINTS.iterdir()) if paths.CHECKPOINTS.is_dir() else []
+    for folder in folders:
+        if _KEY.fullmatch(folder.name):
+            remove_checkpoints(folder)
 
 
 def _hash(file: Path) -> bytes:

@@ -17,6 +17,7 @@ from pipeline.contract.series import Point, decode_points
 from pipeline.models.loading import load_model
 from pipeline.models.weights import hash_weights, weight_files
 from pipeline.stages import train
+from pipeline.training.checkpoints import checkpoint_dir
 from pipeline.training.rows import IGNORED, encode_split
 from tests.unit import tiny_training
 
@@ -160,6 +161,16 @@ def test_the_best_step_is_kept() -> None:
     assert result["validation/loss"] == min(losses)
     assert result["train/best_step"] == losses.index(min(losses)) + 1
     assert validation_loss(params) == pytest.approx(min(losses), abs=1e-5)
+
+
+def test_what_failed_trainings_left_is_swept_away() -> None:
+    params = tiny_training.write_project(max_steps=1)
+    left = [checkpoint_dir(tiny_training.params(Path("source"), seed=seed), "cpu") / "checkpoint-1" for seed in (0, 7)]
+    mine = paths.CHECKPOINTS / "notes"
+    for folder in (*left, mine):
+        folder.mkdir(parents=True)
+    train.run(params)
+    assert list(paths.CHECKPOINTS.iterdir()) == [mine]
 
 
 def test_evaluation_comes_at_equal_shares_and_at_the_end() -> None:
