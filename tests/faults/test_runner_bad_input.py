@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import fingerprint, git, make_dvc, make_project
+from tests.projects import commit, fingerprint, git, make_dvc, make_project
 from tui.core.errors import UsageError, UserError
 from tui.core.runs import RunRequest
 from tui.dvc import DvcRunner, launch
 from tui.dvc.project import runs_directory
+from tui.dvc.template import template_files
 
 
 @pytest.fixture
@@ -101,6 +102,51 @@ def test_an_unfinished_merge(root: Path) -> None:
         DvcRunner(root).launch(RunRequest())
     (root / "params.yaml").write_bytes(before["params.yaml"])
     assert fingerprint(root) == before
+
+
+@pytest.fixture
+def own_project(root: Path) -> Path:
+    """One with the params and stages of finetui's own pipeline."""
+    for name, source in template_files():
+        if name in {"params.yaml", "dvc.yaml"}:
+            (root / name).write_bytes(source.read_bytes())
+    commit(root, "Use the pipeline of finetui")
+    return root
+
+
+_SOURCES = ("base.source", "base.chat_template", "prepare.source")
+
+
+@pytest.mark.parametrize("key", _SOURCES)
+@pytest.mark.parametrize("name", ["data/mine.jsonl", "./data/mine.jsonl", "../outside"])
+def test_a_file_that_the_run_would_not_see(own_project: Path, key: str, name: str) -> None:
+    (own_project / name).write_text("{}\n")
+    error = _refused(own_project, RunRequest({key: name}), UsageError)
+    assert error.detail == f"params.yaml: {key}: {name!r} is not tracked by Git or DVC"
+    assert "absolute path" in error.hint
+
+
+@pytest.mark.parametrize("name", ["data/raw", "data/raw/rows.txt", "data/link/x", "{root}/mine", "Qwen/Qwen3-8B"])
+def test_files_that_the_run_will_see(own_project: Path, name: str) -> None:
+    (own_project / "mine").write_text("untracked\n")
+    elsewhere = own_project.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "x").write_text("{}\n")
+    (own_project / "data/link").symlink_to(elsewhere)
+    git(own_project, "add", "data/link")
+    overrides = dict.fromkeys(_SOURCES, name.format(root=own_project))
+    assert DvcRunner(own_project).plan(RunRequest(overrides)).problems == ()
+
+
+def test_what_dvc_keeps_is_seen(own_project: Path) -> None:
+    (own_project / "corpus").mkdir()
+    (own_project / "corpus/a.jsonl").write_text("{}\n")
+    (own_project / ".gitignore").write_text("/corpus\n")
+    request = RunRequest({"prepare.source": "corpus/a.jsonl"})
+    assert len(DvcRunner(own_project).plan(request).problems) == 1
+    (own_project / "corpus.dvc").write_text(f"outs:\n- {{md5: {'0' * 32}.dir, hash: md5, path: corpus}}\n")
+    git(own_project, "add", "corpus.dvc")
+    assert DvcRunner(own_project).plan(request).problems == ()
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])

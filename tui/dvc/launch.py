@@ -26,6 +26,7 @@ from tui.dvc.names import check_name, experiment_names, make_name
 from tui.dvc.overrides import rewritten_params
 from tui.dvc.project import Project, identity, open_project, runs_directory
 from tui.dvc.record import RunFiles, RunSpec, exclusive
+from tui.dvc.sources import check_sources
 
 REMOVED = "removed"
 """Ending of the hidden folder of a run that is being removed."""
@@ -87,6 +88,7 @@ def _prepare(
 ) -> None:
     name, stages = check_request(project, request, taken)
     text = rewritten_params(project.root, request.overrides)
+    check_sources(project, request.overrides)
     changed = {} if text is None else {project.git_path(PARAMS_FILE): text}
     author = identity(project.root)
     create_clone(project, draft.clone)

@@ -15,6 +15,7 @@ from tui.dvc.overrides import rewritten_params
 from tui.dvc.plan import plan_stages
 from tui.dvc.project import Project, open_project, runs_directory
 from tui.dvc.record import RunFiles, read_status
+from tui.dvc.sources import check_sources
 
 _MAX_NAMES = 5
 _MAX_RUNS = 50
@@ -54,6 +55,7 @@ def _find_problems(project: Project, request: RunRequest, taken: Collection[str]
         problems.append(str(error))
     try:
         text = rewritten_params(project.root, request.overrides)
+        check_sources(project, request.overrides)
     except UserError as error:
         problems.append(str(error))
     return tuple(problems), text
