@@ -1,6 +1,7 @@
 """Reads params.yaml: every problem is reported at once."""
 
 import difflib
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from pydantic_core import ErrorDetails
 from pipeline.contract.params import Params
 from pipeline.contract.paths import PARAMS_FILE
 from pipeline.contract.problems import ParamsError, Problem
-from pipeline.contract.rules import broken_rules
+from pipeline.contract.remaining import broken_among_the_rest
+from pipeline.contract.rules import Rule, broken_rules
 from pipeline.contract.yaml12 import load_yaml
 
 
@@ -37,8 +39,10 @@ def check_params(value: Any, name: str = str(PARAMS_FILE)) -> Params:
     try:
         params = Params.model_validate(value)
     except ValidationError as error:
-        raise ParamsError(_merged([_problem(name, details) for details in error.errors()])) from error
-    broken = [Problem(name, rule.key, value_at(value, rule.key), rule.allowed) for rule in broken_rules(params)]
+        wrong = _merged([_problem(name, details) for details in error.errors()])
+        rules = broken_among_the_rest(value, [key for problem in wrong for key in _doubtful(problem)])
+        raise ParamsError([*wrong, *_broken(name, value, rules)]) from error
+    broken = _broken(name, value, broken_rules(params))
     if broken:
         raise ParamsError(broken)
     return params
@@ -49,6 +53,17 @@ def value_at(value: Any, key: str) -> Any:
     for part in key.split("."):
         value = value.get(part) if isinstance(value, dict) else None
     return value
+
+
+def _broken(name: str, value: Any, rules: Iterable[Rule]) -> list[Problem]:
+    return [Problem(name, rule.key, value_at(value, rule.key), rule.allowed) for rule in rules]
+
+
+def _doubtful(problem: Problem) -> list[str]:
+    """Keys whose value is not known: the wrong one, and the one that a typing error was meant for."""
+    *section, name = problem.key.split(".")
+    close = _nearest(name, _fields_at(section))
+    return [problem.key, *(".".join([*section, key]) for key in close)]
 
 
 def _merged(problems: list[Problem]) -> list[Problem]:
@@ -76,9 +91,14 @@ def _is_union_branch(part: int | str) -> bool:
 
 def _unknown_key(keys: list[str]) -> str:
     known = _fields_at(keys[:-1])
-    close = difflib.get_close_matches(keys[-1], known, n=1)
+    close = _nearest(keys[-1], known)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     return f"unknown key{hint} (known here: {', '.join(known)})"
+
+
+def _nearest(name: str, known: list[str]) -> list[str]:
+    """The known key that a name is most like; none where nothing is near."""
+    return difflib.get_close_matches(name, known, n=1)
 
 
 def _fields_at(keys: list[str]) -> list[str]:

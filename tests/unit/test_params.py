@@ -34,6 +34,34 @@ def test_all_problems_are_reported_at_once() -> None:
     assert all(problem.file == "params.yaml" for problem in found)
 
 
+def test_broken_rules_are_reported_beside_wrong_values() -> None:
+    found = problems(
+        {
+            "base": {"revision": "main"},
+            "train": {"batch_size": 0, "peft": "prompt_tuning", "packing": True, "lora": "none"},
+        }
+    )
+    assert [problem.key for problem in found] == ["train.batch_size", "train.lora", "base.revision", "train.packing"]
+    assert [problem.value for problem in found] == [0, "none", "main", True]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"train": {"packing": True, "peft": "promt_tuning"}},
+        {"prepare": {"format": "columns", "columns": {"promt": "question", "completion": "answer"}}},
+        {"prepare": {"format": "columns", "columns": 3}},
+        {"prepare": {"validation_fraction": "0.9", "test_fraction": 0.9}},
+        {"train": {"lora": {"target_modules": ["lm_head", 3]}}},
+        {"base": {"revision": "main", "sorce": "Qwen/Qwen3-8B"}},
+        {"base": {"revision": "main", "source": 8}, "prepare": [], 3: 4},
+    ],
+    ids=lambda value: ".".join(next(iter(value.items()))[1]),
+)
+def test_a_rule_about_a_value_that_is_wrong_itself_is_left_out(value: Any) -> None:
+    assert {problem.allowed for problem in problems(value)}.isdisjoint({rule.allowed for rule in RULES})
+
+
 def test_an_unknown_key_names_the_nearest() -> None:
     (problem,) = problems({"train": {"learning_rat": 1.0}})
     assert "did you mean 'learning_rate'" in problem.allowed
