@@ -174,6 +174,31 @@ def test_the_duration_in_the_latest_run_is_expected(root: Path) -> None:
     assert expected[2] != 99.0
 
 
+def test_the_duration_in_the_newest_experiment_is_expected(tmp_path: Path) -> None:
+    root = make_project(tmp_path / "project")
+    baseline = git(root, "rev-parse", "HEAD")
+    for number, duration_s in enumerate([5.0, 7.0]):
+        record = {"stage": "prepare", "status": "done", "started_at": "2025-01-01T00:00:00+00:00"}
+        folder = root / "data/metrics/prepare"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "run.json").write_text(json.dumps(record | {"duration_s": duration_s, "device": "ü"}))
+        (root / "data/metrics/train").mkdir(exist_ok=True)
+        (root / "data/metrics/train/run.json").write_text(json.dumps(record | {"status": "failed", "duration_s": 9.0}))
+        git(root, "add", "-A")
+        tree = git(root, "write-tree")
+        date = f"{1_700_000_000 + number} +0000"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("GIT_COMMITTER_DATE", date)
+            rev = git(root, "commit-tree", tree, "-p", baseline, "-m", "dvc: commit experiment")
+        git(root, "update-ref", f"refs/exps/{baseline[:2]}/{baseline[2:]}/owl-{number}", rev)
+    git(root, "reset", "-q", "--hard", baseline)
+    plan = _plan(root)
+    assert [stage.expected_s for stage in plan.stages] == [7.0, None, None]
+    assert [stage.reason for stage in plan.stages] == ["new"] * 3
+    git(root, "update-ref", f"refs/exps/{baseline[:2]}/{baseline[2:]}/blob", git(root, "hash-object", "-w", "stage.py"))
+    assert _plan(root).stages[0].expected_s == 7.0
+
+
 def test_everything_is_new_before_the_first_run(tmp_path: Path) -> None:
     plan = _plan(make_project(tmp_path / "project"))
     assert _verdicts(plan) == [(stage, "new") for stage in ("prepare", "train", "evaluate")]

@@ -1,24 +1,23 @@
 """The plan of a launch: stages with reasons, what makes it impossible, and what is worth knowing before."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from pipeline.contract.paths import PARAMS_FILE, RAW_DATA
 from tui.core.errors import UserError
-from tui.core.runs import LaunchPlan, RunRequest
+from tui.core.runs import LaunchPlan, RunRequest, StagePlan
 from tui.dvc.declared import overlaps, read_stages
+from tui.dvc.durations import latest_durations, recorded_durations
 from tui.dvc.git import git
 from tui.dvc.hashing import TrackedFiles
 from tui.dvc.launch import check_request
 from tui.dvc.overrides import rewritten_params
 from tui.dvc.plan import plan_stages
-from tui.dvc.project import Project, open_project, runs_directory
-from tui.dvc.record import RunFiles, read_status
+from tui.dvc.project import Project, open_project
 from tui.dvc.sources import check_sources
 
 _MAX_NAMES = 5
-_MAX_RUNS = 50
 
 
 def make_plan(root: Path, request: RunRequest, taken: Collection[str]) -> LaunchPlan:
@@ -28,22 +27,17 @@ def make_plan(root: Path, request: RunRequest, taken: Collection[str]) -> Launch
         problems, text = _find_problems(project, request, taken)
         replaced = {} if text is None else {str(PARAMS_FILE): text}
         stages = plan_stages(root, replaced, request.targets, request.force)
-        known = _durations(root)
-        timed = tuple(replace(stage, expected_s=known.get(stage.stage, stage.expected_s)) for stage in stages)
-        return LaunchPlan(timed, problems, _warnings(project))
+        return LaunchPlan(_timed(project, stages), problems, _warnings(project))
     except UserError as error:
         return LaunchPlan((), (str(error),))
 
 
-def _durations(root: Path) -> dict[str, float]:
-    """Seconds that each stage took in the latest runs."""
-    found: dict[str, float] = {}
-    newest = sorted(runs_directory(root).glob("[0-9]*"), reverse=True)
-    for directory in newest[:_MAX_RUNS]:
-        for name, note in read_status(RunFiles(directory)).stages.items():
-            if note.status == "done" and note.elapsed_s is not None:
-                found.setdefault(name, note.elapsed_s)
-    return found
+def _timed(project: Project, stages: Sequence[StagePlan]) -> tuple[StagePlan, ...]:
+    """With the time that each stage took in the latest run, in the workspace, or in the newest experiment."""
+    known = {stage.stage: stage.expected_s for stage in stages if stage.expected_s is not None}
+    known |= latest_durations(project)
+    known = recorded_durations(project, [stage.stage for stage in stages if stage.stage not in known]) | known
+    return tuple(replace(stage, expected_s=known.get(stage.stage)) for stage in stages)
 
 
 def _find_problems(project: Project, request: RunRequest, taken: Collection[str]) -> tuple[tuple[str, ...], str | None]:
