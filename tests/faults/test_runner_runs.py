@@ -1,6 +1,8 @@
 """Runs from launch to end: right params, nothing of the user's touched, failures and stops told truthfully."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,8 @@ import pytest
 from tests.projects import dvc, end_runs, fingerprint, git, make_project, wait_for
 from tui.core.errors import UserError
 from tui.core.runs import Run, RunRequest
-from tui.dvc import DvcRunner, processes
+from tui.dvc import DvcRunner, launch, processes
+from tui.dvc.record import RunFiles
 
 
 @pytest.fixture
@@ -31,6 +34,13 @@ def _running_stage(runner: DvcRunner, run_id: str, stage: str) -> Run:
         return run if any(part.stage == stage and part.step for part in run.progress) else None
 
     return wait_for(find)
+
+
+def _start_impatient_supervisor(files: RunFiles) -> "subprocess.Popen[bytes]":
+    """As the real one, but it does not wait ten seconds between two signals."""
+    code = "from tui.dvc import supervisor; supervisor.GRACE_S = 1.0; supervisor.main()"
+    command = [sys.executable, "-c", code, str(files.directory)]
+    return subprocess.Popen(command, cwd=Path(launch.__file__).parents[2], start_new_session=True)
 
 
 def _show(root: Path, rev: str, path: str) -> Any:
@@ -146,7 +156,8 @@ def test_eight_runs_at_once_all_finish_with_their_own_params(root: Path) -> None
 
 
 @pytest.mark.slow
-def test_a_stage_that_ignores_signals_is_gone_after_a_stop(root: Path) -> None:
+def test_a_stage_that_ignores_signals_is_gone_after_a_stop(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "start_supervisor", _start_impatient_supervisor)
     runner = DvcRunner(root)
     run = runner.launch(RunRequest({"train.pause_s": 0.2, "train.steps": 500, "train.ignore_sigint": True}))
     _running_stage(runner, run.id, "train")
