@@ -1,8 +1,12 @@
 """Where a model computes, and in which number type."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
+
+from pipeline.contract.problems import StageError
 
 DType = Literal["auto", "float32", "bfloat16"]
 
@@ -22,6 +26,15 @@ def pick_dtype(dtype: DType, device: torch.device) -> torch.dtype:
     if dtype == "auto":
         return torch.bfloat16 if device.type == "cuda" else torch.float32
     return torch.bfloat16 if dtype == "bfloat16" else torch.float32
+
+
+@contextmanager
+def device_memory(work: str, way_out: str) -> Iterator[None]:
+    """Turn a lack of device memory during some work into an error that says the way out."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise StageError(f"the device has too little memory for {work}; {way_out}") from error
 
 
 def peak_device_memory(device: torch.device) -> int | None:

@@ -31,7 +31,7 @@ from pipeline.evals.parity import Comparison, ProbeAnswer, Prompt, answer_probes
 from pipeline.evals.probe import ADAPTER, MODEL
 from pipeline.evals.sizes import weight_bytes
 from pipeline.models.adapter_files import copy_adapter
-from pipeline.models.devices import device_name, peak_device_memory, pick_device
+from pipeline.models.devices import device_memory, device_name, peak_device_memory, pick_device
 from pipeline.models.export import merge_adapter, save_model
 from pipeline.models.loading import load_model
 from pipeline.models.materialise import empty_directory
@@ -41,6 +41,8 @@ from pipeline.models.weights import count_parameters, hash_weights, weight_files
 
 DIRECTORY = paths.model_dir("deploy")
 _DTYPES = {"keep": None, "float32": torch.float32, "bfloat16": torch.bfloat16}
+# Probes are answered one by one, so evaluate.batch_size has no say here.
+_LESS_MEMORY = "lower evaluate.max_new_tokens, or set deploy.dtype to keep or bfloat16"
 _LIBRARIES = ("finetui", "torch", "transformers", "peft", "trl", "tokenizers", "safetensors")
 
 
@@ -60,7 +62,8 @@ def run(params: Params) -> None:
         on_answer = _progress(recorder)
 
         empty_directory(DIRECTORY)
-        expected, dtype = _export(trained, params, prompts, device, on_answer)
+        with device_memory("this export", _LESS_MEMORY):
+            expected, dtype = _export(trained, params, prompts, device, on_answer)
         request = ProbeRequest(
             prompts, params.evaluate.max_new_tokens, str(device), params.base.trust_remote_code, trained.num_parameters
         )

@@ -20,7 +20,7 @@ from pipeline.evals.measure import Measurement, measure
 from pipeline.evals.predictions import write_predictions
 from pipeline.evals.sizes import model_sizes
 from pipeline.evals.summary import by_category, gains, prefixed, summarise
-from pipeline.models.devices import device_name, peak_device_memory, pick_device
+from pipeline.models.devices import device_memory, device_name, peak_device_memory, pick_device
 from pipeline.models.loading import load_model
 from pipeline.models.quiet import quiet_libraries
 from pipeline.models.seeding import make_deterministic
@@ -61,7 +61,9 @@ def _measure(
     on_scored: Callable[[int], None],
 ) -> Measurement:
     """Measure a model that is in memory only meanwhile."""
-    return measure(load_model(manifest, params.base, device), examples, params.evaluate, on_scored)
+    loaded = load_model(manifest, params.base, device)
+    with device_memory("these answers", "lower evaluate.batch_size or evaluate.max_new_tokens"):
+        return measure(loaded, examples, params.evaluate, on_scored)
 
 
 def _progress(recorder: StageRecorder) -> Callable[[int], None]:

@@ -14,7 +14,7 @@ from pipeline.contract.manifest import Manifest
 from pipeline.contract.params import Params, Train
 from pipeline.contract.problems import StageError
 from pipeline.contract.recorder import StageRecorder
-from pipeline.models.devices import device_name, peak_device_memory
+from pipeline.models.devices import device_memory, device_name, peak_device_memory
 from pipeline.models.loading import LoadedModel, load_model
 from pipeline.training.adapters import adapter_config
 from pipeline.training.arguments import training_arguments
@@ -22,6 +22,10 @@ from pipeline.training.progress import Progress
 from pipeline.training.rows import EncodedSplit, encode_split
 from pipeline.training.trainer import CompletionTrainer, num_parameters
 
+_LESS_MEMORY = (
+    "lower train.batch_size (and raise train.gradient_accumulation_steps by as much) or train.max_length, "
+    "or set train.gradient_checkpointing"
+)
 _PACKABLE_LAYERS = {"full_attention", "sliding_attention", "chunked_attention"}
 
 
@@ -52,7 +56,8 @@ def fine_tune(params: Params, base: Manifest, checkpoints: Path, recorder: Stage
     _say(train, trainable, total)
     if loaded.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(loaded.device)
-    _run(trainer)
+    with device_memory("this training", _LESS_MEMORY):
+        trainer.train()
     metrics = {
         "train/loss": progress.last["train/loss"],
         **progress.best,
@@ -129,13 +134,3 @@ def _say(train: EncodedSplit, trainable: int, total: int) -> None:
         f"longer than train.max_length: {train.num_truncated} rows cut, {train.num_dropped} dropped for their prompt\n"
     )
     sys.stdout.flush()
-
-
-def _run(trainer: CompletionTrainer) -> None:
-    try:
-        trainer.train()
-    except torch.OutOfMemoryError as error:
-        raise StageError(
-            "the device has too little memory for this training; lower train.batch_size (and raise "
-            "train.gradient_accumulation_steps by as much) or train.max_length, or set train.gradient_checkpointing"
-        ) from error

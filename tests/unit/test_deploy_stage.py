@@ -149,6 +149,15 @@ def test_equal_inputs_give_equal_bytes(method: str) -> None:
     assert {path: path.read_bytes() for path in DEPLOYED.rglob("*") if path.is_file()} == first
 
 
+def test_too_little_device_memory_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_out(*given: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(deploy, "answer_probes", run_out)
+    with pytest.raises(StageError, match=r"too little memory for this export; lower evaluate\.max_new_tokens, or set"):
+        run("base")
+
+
 def test_checksums_cover_every_file() -> None:
     run("prompt_tuning")
     lines = [line.split("  ", 1) for line in (DEPLOYED / SUMS_NAME).read_text().splitlines()]

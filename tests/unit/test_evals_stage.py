@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 import tiny_project
+import torch
 
 from pipeline.contract import paths
 from pipeline.contract.params import Evaluate, Params
@@ -83,6 +84,16 @@ def test_a_model_that_says_the_reference_scores_full_marks(monkeypatch: pytest.M
     categories = json.loads((METRICS / paths.CATEGORIES_NAME).read_text())["category"]
     assert {name: scores["num_examples"] for name, scores in categories.items()} == {"files": 3, "search": 1, "text": 1}
     assert all(scores["exact_match"] == 1.0 for scores in categories.values())
+
+
+def test_too_little_device_memory_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_out(*given: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    tiny_project.write_untouched(tiny_project.write_base())
+    monkeypatch.setattr(evaluate, "measure", run_out)
+    with pytest.raises(StageError, match=r"too little memory for these answers; lower evaluate\.batch_size"):
+        evaluate.run(PARAMS)
 
 
 def test_equal_inputs_give_equal_bytes() -> None:
