@@ -8,7 +8,7 @@ from importlib import import_module, metadata
 
 from pipeline.contract.main import QUIET_ENVIRONMENT
 from tui.cli.context import Context
-from tui.cli.output import print_error
+from tui.cli.output import has_terminal, print_error
 from tui.cli.parser import build_parser
 from tui.core.errors import UsageError, UserError
 
@@ -56,10 +56,11 @@ def main(arguments: list[str] | None = None) -> int:
 def _dispatch(options: Namespace) -> int:
     context = Context(options.directory)
     if options.command is None:
+        if not has_terminal():
+            raise UsageError("the TUI needs a terminal", hint="for scripts: finetui experiments, finetui --help")
         from tui.app import run_app
 
-        run_app(context.directory, options.read_only)
-        return 0
+        return run_app(context.directory, options.read_only)
     if options.read_only and options.command in _CHANGING:
         raise UsageError(f"{options.command} changes things", hint="leave --read-only away")
     command: Callable[[Context, Namespace], int] = getattr(import_module(_MODULES[options.command]), options.command)

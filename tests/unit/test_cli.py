@@ -118,6 +118,7 @@ def test_doctor_finds_the_project(project: Path, capsys: pytest.CaptureFixture[s
     [
         (("show", "nothing"), 2, "nothing"),
         (("frobnicate",), 2, "frobnicate"),
+        ((), 2, "needs a terminal"),
         (("experiments", "--filter", "nokey>1"), 2, "nokey"),
         (("experiments", "--sort", "nokey"), 2, "nokey"),
         (("query", "delete from metrics"), 2, ""),

@@ -7,7 +7,7 @@ from typing import Any
 
 from tui.cli import reading, running
 from tui.cli.context import Context
-from tui.cli.output import print_error, print_line
+from tui.cli.output import has_terminal, print_error, print_line
 from tui.core.errors import UserError
 from tui.core.runs import RunRequest
 
@@ -67,11 +67,10 @@ def _run_all(context: Context) -> bool:
 
 
 def _show(context: Context) -> int:
-    if sys.stdout.isatty() and sys.stdin.isatty():
+    if has_terminal():
         from tui.app import run_app
 
-        run_app(context.directory, read_only=False)
-        return 0
+        return run_app(context.directory)
     return reading.experiments(
         context, argparse.Namespace(form="text", filter="", sort="", reverse=False, all_columns=False)
     )

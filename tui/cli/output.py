@@ -14,6 +14,11 @@ from typing import Any, Literal
 Format = Literal["text", "json", "csv", "md"]
 
 
+def has_terminal() -> bool:
+    """Whether a person sits at both ends."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def print_line(text: str = "") -> None:
     """One line on standard output, at once."""
     sys.stdout.write(text + "\n")
