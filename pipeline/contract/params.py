@@ -20,7 +20,7 @@ class StarterModel(Section):
     """Decoder architecture, as transformers implements it."""
     hidden_size: int = Field(128, ge=16, le=1024)
     """Width of the residual stream; a multiple of num_heads."""
-    num_layers: int = Field(2, ge=1, le=24)
+    num_layers: int = Field(3, ge=1, le=24)
     """Number of decoder layers."""
     num_heads: int = Field(4, ge=1, le=32)
     """Number of attention heads; a multiple of num_kv_heads."""
@@ -30,7 +30,7 @@ class StarterModel(Section):
     """Size of the byte-level BPE vocabulary, special tokens included."""
     num_documents: int = Field(40_000, ge=100, le=2_000_000)
     """Number of generated documents in the pretraining corpus."""
-    num_steps: int = Field(1_500, ge=1)
+    num_steps: int = Field(1_300, ge=1)
     """Optimizer steps of pretraining."""
     batch_size: int = Field(32, ge=1)
     """Documents per pretraining step."""
