@@ -48,7 +48,7 @@ class Base(Section):
     revision: str | None = None
     """Commit, tag or branch on the hub; only for a hub id."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Type of the weights in memory; `auto` is bfloat16 on CUDA and float32 on the CPU."""
+    """Type of the weights in memory; `auto` is float32 on the CPU and while all weights are trained, else bfloat16."""
     trust_remote_code: bool = False
     """Run Python code that a hub repository brings along. Leave it off unless you have read that code."""
     chat_template: str | None = None

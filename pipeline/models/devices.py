@@ -28,6 +28,14 @@ def pick_dtype(dtype: DType, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if dtype == "bfloat16" else torch.float32
 
 
+def training_dtype(peft: Literal["none", "lora", "prompt_tuning"], dtype: DType, device: torch.device) -> DType:
+    """Type of the weights while they are trained; full fine-tuning with `auto` keeps them in float32.
+
+    In bfloat16 a step of a usual learning rate is smaller than the last place of most weights, and is lost.
+    """
+    return "float32" if peft == "none" and dtype == "auto" and device.type == "cuda" else dtype
+
+
 @contextmanager
 def device_memory(work: str, way_out: str) -> Iterator[None]:
     """Turn a lack of device memory during some work into an error that says the way out."""

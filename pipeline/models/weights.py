@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from pipeline.contract.problems import StageError
 
 SINGLE_FILE = "model.safetensors"
+CONFIG_FILE = "config.json"
 INDEX_FILE = "model.safetensors.index.json"
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.h5", "*.msgpack")
 _BLOCK = 1 << 24

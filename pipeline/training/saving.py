@@ -7,8 +7,9 @@ from pipeline.contract.params import Params
 from pipeline.models.adapter_files import copy_adapter
 from pipeline.models.loading import load_tokenizer
 from pipeline.models.materialise import empty_directory
+from pipeline.models.rounding import copy_rounded
 from pipeline.models.tokenizer import save_tokenizer
-from pipeline.models.weights import INDEX_FILE, copy_file, hash_weights, weight_files
+from pipeline.models.weights import CONFIG_FILE, INDEX_FILE, copy_file, hash_weights, weight_files
 from pipeline.training.sft import Trained
 
 ADAPTER_DIR = "adapter"
@@ -47,10 +48,7 @@ def _write_adapter(directory: Path, method: str, base: Manifest, trained: Traine
 
 
 def _write_full(directory: Path, params: Params, base: Manifest, trained: Trained) -> Manifest:
-    names = [file.name for file in weight_files(trained.checkpoint)]
-    names += [name for name in (INDEX_FILE, "config.json") if (trained.checkpoint / name).is_file()]
-    for name in names:
-        copy_file(trained.checkpoint / name, directory / name)
+    _copy_weights(trained, directory)
     copy_file(Path(base.weights) / "generation_config.json", directory / "generation_config.json")
     for file in Path(base.weights).glob("*.py"):
         copy_file(file, directory / file.name)
@@ -65,6 +63,16 @@ def _write_full(directory: Path, params: Params, base: Manifest, trained: Traine
         trained.num_trainable_parameters,
         hash_weights(weight_files(directory)),
     )
+
+
+def _copy_weights(trained: Trained, directory: Path) -> None:
+    if trained.rounded_dtype is not None:
+        copy_rounded(trained.checkpoint, directory, trained.rounded_dtype)
+        return
+    names = [file.name for file in weight_files(trained.checkpoint)]
+    names += [name for name in (INDEX_FILE, CONFIG_FILE) if (trained.checkpoint / name).is_file()]
+    for name in names:
+        copy_file(trained.checkpoint / name, directory / name)
 
 
 def _successor(

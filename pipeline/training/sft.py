@@ -14,7 +14,14 @@ from pipeline.contract.manifest import Manifest
 from pipeline.contract.params import Params, Train
 from pipeline.contract.problems import StageError
 from pipeline.contract.recorder import StageRecorder
-from pipeline.models.devices import device_memory, device_name, peak_device_memory
+from pipeline.models.devices import (
+    device_memory,
+    device_name,
+    peak_device_memory,
+    pick_device,
+    pick_dtype,
+    training_dtype,
+)
 from pipeline.models.loading import LoadedModel, load_model
 from pipeline.training.adapters import adapter_config
 from pipeline.training.arguments import training_arguments
@@ -35,6 +42,8 @@ class Trained:
 
     checkpoint: Path
     """Folder with the weights of the best step."""
+    rounded_dtype: torch.dtype | None
+    """Type in which the weights are handed on where that is coarser than the checkpoint's."""
     num_parameters: int
     """All parameters, the adapter's included."""
     num_trainable_parameters: int
@@ -47,7 +56,9 @@ class Trained:
 
 def fine_tune(params: Params, base: Manifest, checkpoints: Path, recorder: StageRecorder) -> Trained:
     """Train on data/prepared, keeping the checkpoint with the lowest validation loss."""
-    loaded = load_model(base, params.base)
+    device = pick_device()
+    dtype = training_dtype(params.train.peft, params.base.dtype, device)
+    loaded = load_model(base, params.base.model_copy(update={"dtype": dtype}), device)
     _check_packing(params.train, loaded.model.config)
     train, validation = _splits(params.train, loaded)
     progress = Progress(recorder, params.train.eval_fraction, device_name(loaded.device))
@@ -71,7 +82,9 @@ def fine_tune(params: Params, base: Manifest, checkpoints: Path, recorder: Stage
         "steps_per_second": round(trainer.state.global_step / seconds, 3),
         "peak_memory_bytes": peak_device_memory(loaded.device),
     }
-    return Trained(checkpoints / f"checkpoint-{progress.best_step}", total, trainable, metrics, resources)
+    checkpoint, target = checkpoints / f"checkpoint-{progress.best_step}", pick_dtype(params.base.dtype, device)
+    rounded = None if pick_dtype(dtype, device) == target else target
+    return Trained(checkpoint, rounded, total, trainable, metrics, resources)
 
 
 def _splits(params: Train, loaded: LoadedModel) -> tuple[EncodedSplit, EncodedSplit]:

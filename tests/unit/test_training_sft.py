@@ -14,9 +14,12 @@ from pipeline.contract.manifest import read_manifest
 from pipeline.contract.params import Params
 from pipeline.contract.problems import StageError
 from pipeline.contract.series import Point, decode_points
+from pipeline.models import loading
+from pipeline.models.devices import training_dtype
 from pipeline.models.loading import load_model
 from pipeline.models.weights import hash_weights, weight_files
 from pipeline.stages import train
+from pipeline.training import sft
 from pipeline.training.checkpoints import checkpoint_dir
 from pipeline.training.rows import IGNORED, encode_split
 from tests.unit import tiny_training
@@ -161,6 +164,56 @@ def test_the_best_step_is_kept() -> None:
     assert result["validation/loss"] == min(losses)
     assert result["train/best_step"] == losses.index(min(losses)) + 1
     assert validation_loss(params) == pytest.approx(min(losses), abs=1e-5)
+
+
+@pytest.mark.parametrize("peft", METHODS)
+@pytest.mark.parametrize("dtype", ["auto", "float32", "bfloat16"])
+def test_only_full_fine_tuning_that_is_left_to_us_trains_in_float32(peft: Any, dtype: Any) -> None:
+    expected = "float32" if (peft, dtype) == ("none", "auto") else dtype
+    assert training_dtype(peft, dtype, torch.device("cuda")) == expected
+    assert training_dtype(peft, dtype, torch.device("cpu")) == dtype
+
+
+@pytest.fixture
+def _like_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Types as on CUDA: `auto` is bfloat16, unless every weight is trained."""
+
+    def pick(dtype: str, device: torch.device) -> torch.dtype:
+        return torch.float32 if dtype == "float32" else torch.bfloat16
+
+    for module in (loading, sft):
+        monkeypatch.setattr(module, "pick_dtype", pick)
+    monkeypatch.setattr(sft, "training_dtype", lambda peft, dtype, _: training_dtype(peft, dtype, torch.device("cuda")))
+
+
+@pytest.mark.usefixtures("_like_cuda")
+def test_full_fine_tuning_keeps_what_bfloat16_would_lose() -> None:
+    """At this learning rate a step is far below the last place of most weights."""
+    unchanged = {}
+    for dtype in ("auto", "bfloat16"):
+        train.run(_params_of_dtype(dtype))
+        base, trained = load_file(weight_files(paths.model_dir("base"))[0]), written_weights()
+        assert {tensor.dtype for tensor in trained.values()} == {torch.bfloat16}
+        assert json.loads((paths.model_dir("train") / "config.json").read_text())["dtype"] == "bfloat16"
+        same = [int((trained[name] == base[name].bfloat16()).sum()) for name in trained]
+        unchanged[dtype] = sum(same) / sum(tensor.numel() for tensor in trained.values())
+    assert unchanged["auto"] < 0.5
+    assert unchanged["bfloat16"] > 0.8
+
+
+def _params_of_dtype(dtype: str) -> Params:
+    params = tiny_training.write_project(peft="none", learning_rate=1e-5, lr_schedule="constant", max_steps=20)
+    return params.model_copy(update={"base": params.base.model_copy(update={"dtype": dtype})})
+
+
+@pytest.mark.usefixtures("_like_cuda")
+def test_what_was_trained_in_float32_is_written_rounded_and_loads() -> None:
+    params = tiny_training.write_project(peft="none")
+    train.run(params)
+    loaded = load_model(read_manifest(paths.model_dir("train")), params.base)
+    assert loaded.model.dtype == torch.bfloat16
+    assert metrics()["validation/loss"] == pytest.approx(validation_loss(params), rel=0.01)
+    assert len({file.stat().st_mode for file in paths.model_dir("train").iterdir()}) == 1
 
 
 def test_what_failed_trainings_left_is_swept_away() -> None:
