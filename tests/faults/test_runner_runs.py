@@ -141,7 +141,7 @@ def test_eight_runs_at_once_all_finish_with_their_own_params(root: Path) -> None
     started = {runner.launch(RunRequest({"train.value": value})).id: value for value in range(10, 18)}
     for run_id, value in started.items():
         run = _ended(runner, run_id)
-        assert run.status == "done"
+        assert (run.status, run.error) == ("done", None)
         assert _show(root, run.rev or "", "data/metrics/train/metrics.json")["eval/score"] == value + 0.03
     assert len(git(root, "for-each-ref", "refs/exps").splitlines()) == 8
     shown = json.loads(dvc(root, "exp", "show", "--json"))
