@@ -61,7 +61,7 @@ def _dispatch(options: Namespace) -> int:
         from tui.app import run_app
 
         return run_app(context.directory, options.read_only)
-    if options.read_only and options.command in _CHANGING:
+    if options.read_only and options.command in _CHANGING and not getattr(options, "plan", False):
         raise UsageError(f"{options.command} changes things", hint="leave --read-only away")
     command: Callable[[Context, Namespace], int] = getattr(import_module(_MODULES[options.command]), options.command)
     return command(context, options)

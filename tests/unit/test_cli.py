@@ -126,7 +126,7 @@ def test_doctor_finds_the_project(project: Path, capsys: pytest.CaptureFixture[s
         (("run", "-S", "train.value"), 2, "KEY=VALUE"),
         (("run", "--plan", "-S", "train.valu=3"), 2, "train.value"),
         (("--read-only", "run"), 2, "read-only"),
-        (("logs", "nothing"), 1, "nothing"),
+        (("logs", "nothing"), 2, "nothing"),
     ],
 )
 def test_wrong_use_is_one_message(
@@ -205,3 +205,29 @@ def test_a_followed_line_is_printed_when_it_is_whole(
     pieces = ["one\nha", "lf", " a line\n", "50%\r100%\r\n", "end"]
     assert logs(GrowingLog(pieces, 1_000), monkeypatch, "--follow") == 0
     assert capsys.readouterr().out == "one\nhalf a line\n50%\n100%\nend\n"
+
+
+def test_csv_is_for_other_programs(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(project, "compare", "first", "main", "--csv") == 0
+    rows = [line.split(",") for line in capsys.readouterr().out.splitlines()]
+    assert rows == [["key", "first", "main"], ["train.value", "2", "7"], ["test/accuracy", "0.5", "0.75"]]
+
+
+def test_equal_experiments_are_said_to_be_equal(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(project, "compare", "main", "main") == 0
+    assert "nothing differs" in capsys.readouterr().out
+
+
+def test_a_filter_without_a_match_says_so(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(project, "experiments", "--filter", "nosuchword") == 0
+    assert "no row matches" in capsys.readouterr().err
+
+
+def test_a_commit_that_never_ran_is_not_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(make_project(tmp_path / "project"), "show", "main") == 0
+    assert "status     not run" in capsys.readouterr().out
+
+
+def test_a_plan_changes_nothing_and_is_allowed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(project, "--read-only", "run", "--plan") == 0
+    assert "it has not run yet" in capsys.readouterr().out

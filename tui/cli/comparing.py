@@ -3,8 +3,9 @@
 import argparse
 from typing import Any
 
+from pipeline.contract.paths import METRICS_DIR
 from tui.cli.context import Context
-from tui.cli.output import print_json, print_line, print_table
+from tui.cli.output import print_json, print_line, print_table, raw
 from tui.core.comparison import Comparison, MetricCell, MetricRow, ParamRow
 from tui.core.comparison import compare as compare_experiments
 from tui.core.keys import MISSING
@@ -21,9 +22,13 @@ def compare(context: Context, options: argparse.Namespace) -> int:
     comparison = compare_experiments(rows, baseline)
     if options.form == "json":
         print_json(_as_json(comparison, options.all))
+        return 0
+    headers = ["key" if options.form == "csv" else "", *(row.label for row in rows)]
+    table = _raw_table(comparison, options.all) if options.form == "csv" else _table(comparison, options.all)
+    if table or options.form == "csv":
+        print_table(headers, table, options.form)
     else:
-        headers = ["", *(row.label for row in rows)]
-        print_table(headers, _table(comparison, options.all), options.form)
+        print_line("nothing differs; for what is equal as well: --all")
     return 0
 
 
@@ -40,9 +45,12 @@ def diff(context: Context, options: argparse.Namespace) -> int:
         return 0
     if comparison.changed_params or comparison.changed_metrics:
         print_table(["", old.label, new.label], _table(comparison, False))
-    if files:
+    shown = [change for change in files if not change.path.startswith(f"{METRICS_DIR}/")]
+    if shown:
         print_line()
-        print_table(["file", "", "lines"], [_file_row(change) for change in files])
+        print_table(["file", "", "lines"], [_file_row(change) for change in shown])
+    if len(files) > len(shown):
+        print_line(f"and {len(files) - len(shown)} files of results below {METRICS_DIR}")
     return 0
 
 
@@ -50,6 +58,12 @@ def _table(comparison: Comparison, everything: bool) -> list[list[str]]:
     params, metrics = _rows(comparison, everything)
     rows = [[row.key, *(format_param(value) for value in row.values)] for row in params]
     return rows + [[row.key, *(_metric(row, cell) for cell in row.cells)] for row in metrics]
+
+
+def _raw_table(comparison: Comparison, everything: bool) -> list[list[str]]:
+    params, metrics = _rows(comparison, everything)
+    rows = [[row.key, *(raw(value) for value in row.values)] for row in params]
+    return rows + [[row.key, *(raw(cell.value) for cell in row.cells)] for row in metrics]
 
 
 def _rows(comparison: Comparison, everything: bool) -> tuple[tuple[ParamRow, ...], tuple[MetricRow, ...]]:

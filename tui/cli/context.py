@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tui.core.errors import UserError
+from tui.core.errors import UsageError
 from tui.core.experiments import Experiment
 from tui.core.ports import Runner, Store
 from tui.core.runs import Run
@@ -44,4 +44,4 @@ class Context:
         for run in self.runner.runs():
             if text in {run.id, run.name} or (run.rev and len(text) >= 4 and run.rev.startswith(text)):
                 return run
-        raise UserError(f"no run is called {text!r}", str(self.store.root), "see: finetui experiments")
+        raise UsageError(f"no run is called {text!r}", hint="see: finetui experiments")

@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from tui.core.keys import MISSING
+
 Format = Literal["text", "json", "csv", "md"]
 
 
@@ -70,6 +72,13 @@ def _print_aligned(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Non
     for row in cells:
         padded = [_pad(cell, width, is_right) for cell, width, is_right in zip(row, widths, right, strict=True)]
         print_line("  ".join(padded).rstrip())
+
+
+def raw(value: Any) -> str:
+    """A value for another program: every digit, no unit; empty where there is none."""
+    if value is MISSING or value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
 
 
 def visible(text: str) -> str:

@@ -1,17 +1,19 @@
 """`finetui experiments` and `finetui show`: what there is."""
 
 import argparse
+import difflib
 from collections.abc import Sequence
 from typing import Any
 
 from tui.cli.context import Context
-from tui.cli.output import print_error, print_json, print_line, print_table, visible
+from tui.cli.output import print_error, print_json, print_line, print_table, raw, visible
 from tui.core.columns import Column, choose_columns, sort_key
 from tui.core.errors import UsageError
 from tui.core.experiments import Experiment, flat_values
 from tui.core.filters import parse_filter
 from tui.core.values import format_param, format_value
 
+_FIRST = ("experiment", "rev", "status")
 _NUM_COLUMNS = 8
 """Columns that the text table shows unless all are wanted."""
 _NUM_PARAMS = 3
@@ -33,9 +35,14 @@ def experiments(context: Context, options: argparse.Namespace) -> int:
         print_error("no experiments yet; make one: finetui run")
     shown = _shown(columns, options.all_columns)
     limit = len(shown) if options.form != "text" or options.all_columns else _NUM_COLUMNS
-    headers = ["experiment", "rev", "status", *(column.title for column in shown[:limit])]
-    print_table(headers, [_table_row(row, shown[:limit]) for row in rows], options.form)
-    if len(shown) > limit:
+    if options.form == "csv":
+        print_table([*_FIRST, *(column.text for column in shown)], [_raw_row(row, shown) for row in rows], "csv")
+        return 0
+    table = [_table_row(row, shown[:limit], is_tree=not options.sort) for row in rows]
+    print_table([*_FIRST, *(column.title for column in shown[:limit])], table, options.form)
+    if not rows:
+        print_error(f"no row matches --filter {options.filter!r}; a value with spaces goes in quotes")
+    elif len(shown) > limit:
         print_error(f"{len(shown) - limit} more columns differ; for all: --all-columns")
     return 0
 
@@ -77,8 +84,9 @@ def _sorted(rows: list[Experiment], columns: Sequence[Column], options: argparse
         return rows[::-1] if options.reverse else rows
     found = [column for column in columns if name in {column.text, column.title}]
     if not found:
-        known = ", ".join(column.text for column in columns if column.varies)
-        raise UsageError(f"--sort {name!r}: no such column", hint=f"columns that differ: {known}")
+        close = difflib.get_close_matches(name, [column.text for column in columns], n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(close)}?" if close else "see: finetui experiments --all-columns"
+        raise UsageError(f"--sort {name!r}: no such column", hint=hint)
     column = found[0]
     return sorted(rows, key=sort_key(column, descending=(column.direction == "higher") != options.reverse))
 
@@ -93,10 +101,19 @@ def _shown(columns: Sequence[Column], everything: bool) -> list[Column]:
     return [*first, *few, *metrics[1:], *params[len(few) :]]
 
 
-def _table_row(row: Experiment, columns: Sequence[Column]) -> list[str]:
-    indent = "  " if row.kind == "experiment" else ""
-    status = row.status if row.fraction is None else f"{row.status} {row.stage} {row.fraction:.0%}"
-    return [indent + row.label, row.short_rev, status, *(column.format(row) for column in columns)]
+def _raw_row(row: Experiment, columns: Sequence[Column]) -> list[str]:
+    return [row.label, row.rev, row.status, *(raw(column.value(row)) for column in columns)]
+
+
+def _table_row(row: Experiment, columns: Sequence[Column], is_tree: bool) -> list[str]:
+    indent = "  " if row.kind == "experiment" and is_tree else ""
+    return [indent + row.label, row.short_rev, _status(row), *(column.format(row) for column in columns)]
+
+
+def _status(row: Experiment) -> str:
+    if row.kind != "experiment" and row.status == "done" and not row.metrics:
+        return "not run"
+    return row.status if row.fraction is None else f"{row.status} {row.stage} {row.fraction:.0%}"
 
 
 def _facts(row: Experiment) -> list[tuple[str, str]]:
@@ -108,7 +125,7 @@ def _facts(row: Experiment) -> list[tuple[str, str]]:
         ("baseline", row.baseline or ""),
         ("refs", ", ".join(row.refs)),
         ("when", when),
-        ("status", row.status),
+        ("status", _status(row)),
         ("error", row.error or ""),
         ("missing", ", ".join(row.missing)),
     ]

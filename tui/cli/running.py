@@ -24,6 +24,8 @@ def run(context: Context, options: argparse.Namespace) -> int:
     request = RunRequest(overrides, options.name, tuple(options.targets), options.force)
     if options.plan:
         return _print_plan(context.runner.plan(request), options.form)
+    if not options.force and not any(stage.will_run for stage in context.runner.plan(request).stages):
+        print_error("every stage is up to date or cached: the new experiment will equal what is there")
     started = context.runner.launch(request)
     if options.detach:
         if options.form == "json":

@@ -18,7 +18,10 @@ from tui.dvc.project import identity
 
 _TEMPLATE = Path(tui.__file__).parent / "template"
 _SOURCE_TREE = Path(tui.__file__).parent.parent
-_TOP_LEVEL = ("dvc.yaml", "params.yaml", ".dvcignore", "data/README.md", "data/raw/.gitkeep", "README.md", ".gitignore")
+_TOP_LEVEL = (
+    "dvc.yaml", "params.yaml", ".dvcignore", "data/README.md", "data/raw/.gitkeep", "docs/params.md", "README.md",
+    ".gitignore",
+)  # fmt: skip
 _DVC_CONFIG = "[core]\n    analytics = false\n    check_update = false\n"
 """What `dvc config` would write in two more seconds."""
 _RENAMED = {".gitignore": "gitignore"}
