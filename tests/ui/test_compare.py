@@ -84,15 +84,26 @@ async def test_the_next_difference_is_found_also_among_equal_rows() -> None:
         await show(app, pilot, "main", "brisk-owl")
         await pilot.press("d")
         table = app.screen.query_one("#table", VirtualTable)
-        for key in ("test/chrf", "test/loss", "train/loss", "num_trainable_parameters"):
+        assert table.cursor_key == "param train.lora.r"
+        for key in ("test/exact_match", "test/loss", "test/chrf", "train/loss", "num_trainable_parameters"):
             await pilot.press("n")
             assert table.cursor_key == f"metric {key}"
         await pilot.press("n")
         assert table.cursor_key == "param train.lora.r"
-        await pilot.press("n")
-        assert table.cursor_key == "metric test/exact_match"
         await pilot.press("p")
-        assert table.cursor_key == "param train.lora.r"
+        assert table.cursor_key == "metric num_trainable_parameters"
+
+
+async def test_what_was_changed_stands_before_what_came_of_it_and_equal_params_at_the_end() -> None:
+    async with opened(size=(80, 24)) as (app, pilot):
+        await show(app, pilot, "main", "brisk-owl")
+        assert keys(app)[:4] == ["#params", "param train.lora.r", "#metrics", "metric test/exact_match"]
+        assert "≠ 32" in text_of(app)
+        await pilot.press("d")
+        place = keys(app).index("#equal params")
+        assert keys(app)[1] == "param train.lora.r"
+        assert "param train.seed" in keys(app)[place:]
+        assert "metric base/exact_match" in keys(app)[:place]
 
 
 async def test_curves_are_overlaid_and_stepped_through() -> None:
@@ -210,6 +221,8 @@ async def test_a_row_is_copied_with_its_full_values_and_escape_leaves() -> None:
     async with opened() as (app, pilot):
         await show(app, pilot, "main", "brisk-owl")
         await pilot.press("y")
+        assert app.clipboard == "train.lora.r\t16\t32"
+        await pilot.press("n", "y")
         assert app.clipboard == "test/exact_match\t0.91\t0.94"
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, ExperimentsScreen))

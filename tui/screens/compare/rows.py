@@ -24,16 +24,19 @@ class Sheet:
 
 
 def sheet(comparison: Comparison, *, only_differences: bool) -> Sheet:
-    """Metrics, then params, each below a heading."""
+    """What was changed, then what came of it, then params that are equal; each below a heading."""
     metrics = comparison.changed_metrics if only_differences else comparison.metrics
-    params = comparison.changed_params if only_differences else comparison.params
-    rows = [_heading("metrics", len(metrics), len(comparison.metrics))]
+    changed = comparison.changed_params
+    equal = [] if only_differences else [row for row in comparison.params if not row.differs]
+    rows = [_heading("params", len(changed), len(comparison.params))]
+    rows += [(f"param {row.key}", _param(row, comparison)) for row in changed]
+    rows.append(_heading("metrics", len(metrics), len(comparison.metrics)))
     rows += [(f"metric {row.key}", _metric(row, comparison)) for row in metrics]
-    rows.append(_heading("params", len(params), len(comparison.params)))
-    rows += [(f"param {row.key}", _param(row, comparison)) for row in params]
+    rows += [_heading("equal params", len(equal), len(equal))] if equal else []
+    rows += [(f"param {row.key}", _param(row, comparison)) for row in equal]
     differing = {f"metric {row.key}" for row in comparison.changed_metrics}
     differing |= {f"param {row.key}" for row in comparison.changed_params}
-    hidden = len(comparison.metrics) + len(comparison.params) - len(metrics) - len(params)
+    hidden = len(comparison.metrics) + len(comparison.params) - len(metrics) - len(changed) - len(equal)
     return Sheet(ListRows(rows), frozenset(differing), hidden)
 
 
