@@ -205,6 +205,12 @@ def test_tick_labels(low: float, high: float, number: int, labels: list[str]) ->
     assert tick_labels(linear_ticks(low, high, number)) == labels
 
 
+def test_ticks_of_whole_steps_are_whole() -> None:
+    assert linear_ticks(1, 4, 6) == [1, 1.5, 2, 2.5, 3, 3.5, 4]
+    assert linear_ticks(1, 4, 6, whole=True) == [1, 2, 3, 4]
+    assert linear_ticks(0, 100, 5, whole=True) == [0, 20, 40, 60, 80, 100]
+
+
 def test_log_ticks_are_decades_or_round_values() -> None:
     assert log_ticks(-3.2, 2.1, 6) == [-3, -2, -1, 0, 1, 2]
     assert log_ticks(-300, 300, 4) == [-200, 0, 200]

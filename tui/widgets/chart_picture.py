@@ -71,7 +71,7 @@ def draw(traces: Sequence[Trace], view: View, size: Size, top: int, *, log: bool
     box = Box(left, top, width - left, plot_height)
     areas = [t.decimated(view.x0, view.x1, box.width * DOT_COLUMNS, log=log) for t in traces]
     rows, owners = _plot(traces, areas, box, limits)
-    return Picture(view, box, rows, owners, y_labels, _x_labels(view, box))
+    return Picture(view, box, rows, owners, y_labels, _x_labels(traces, view, box))
 
 
 def _plot(
@@ -135,10 +135,12 @@ def _y_labels(limits: tuple[float, float], height: int, *, log: bool) -> dict[in
     return placed
 
 
-def _x_labels(view: View, box: Box) -> str:
+def _x_labels(traces: Sequence[Trace], view: View, box: Box) -> str:
     """The line below the plot: as many step labels as there is room for."""
     num_ticks = max(2, box.width // 14)
-    ticks = linear_ticks(view.x0, view.x1, num_ticks)
+    is_close = view.x1 - view.x0 < 2 * num_ticks  # only then could a tick fall between two steps
+    whole = is_close and all(trace.has_whole_steps for trace in traces)
+    ticks = linear_ticks(view.x0, view.x1, num_ticks, whole=whole)
     line = [" "] * (box.left + box.width)
     free_from = 0
     for tick, label in zip(ticks, tick_labels(ticks), strict=True):

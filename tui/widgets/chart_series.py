@@ -49,6 +49,12 @@ class Trace:
         return Curve(self._steps[:end], self._values[:end], breaks)
 
     @property
+    def has_whole_steps(self) -> bool:
+        """Whether no step has a fraction."""
+        steps = self._steps[: self._length]
+        return bool(np.array_equal(steps, np.rint(steps)))
+
+    @property
     def last(self) -> float | None:
         """The last finite value."""
         return float(self._values[self._length - 1]) if self._length else None

@@ -19,11 +19,12 @@ def nice_step(extent: float, num_ticks: int) -> float:
     return 10 * power
 
 
-def linear_ticks(low: float, high: float, num_ticks: int) -> list[float]:
-    """About `num_ticks` round numbers within [low, high]."""
+def linear_ticks(low: float, high: float, num_ticks: int, *, whole: bool = False) -> list[float]:
+    """About `num_ticks` round numbers within [low, high]; if asked for, only whole ones."""
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
         return [low] if math.isfinite(low) else []
     step = nice_step(min(high - low, sys.float_info.max), num_ticks)
+    step = max(step, 1.0) if whole else step
     first = math.ceil(low / step - 1e-9)
     ticks = [(first + i) * step for i in range(2 * num_ticks + 2)]
     return [tick for tick in ticks if tick <= high + step * 1e-9 and math.isfinite(tick)]
