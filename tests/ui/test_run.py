@@ -207,6 +207,21 @@ def test_output_that_rewrites_a_line_or_moves_the_cursor_is_harmless() -> None:
     assert clean_line("torn \x1b[3") == "torn ␛[3"
 
 
+async def test_params_are_written_in_full_as_everywhere_else() -> None:
+    odd = replace(row("brisk-owl"), params={"params.yaml": {"seed": None, "rate": 0.000123456789, "on": True}})
+    store = FakeStore([odd])
+    async with opened(store, FakeRunner()) as (app, pilot):
+        await app.push_screen(RunScreen(app.bench, odd))
+        await until(pilot, lambda: app.screen.query_one("#params").rows.num_rows)
+        rows = app.screen.query_one("#params").rows
+        values = {rows.key(i): rows.cell(i, "value")[0] for i in range(rows.num_rows)}
+        assert values == {"seed": "null", "rate": "0.000123456789", "on": "true"}
+
+
+def test_a_stage_that_still_runs_is_never_quite_done() -> None:
+    assert "99%  300/300" in stage_line(StageProgress("train", "running", 300, 300, 9.0), 10, chosen=False).plain
+
+
 def test_a_stage_without_a_known_length_shows_how_long_it_has_run() -> None:
     seconds = timedelta(minutes=2).total_seconds()
     line = stage_line(StageProgress("base", "running", elapsed_s=seconds), 10, chosen=False).plain

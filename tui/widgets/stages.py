@@ -8,7 +8,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from tui.core.runs import StageProgress
-from tui.widgets.states import LOOKS
+from tui.widgets.states import LOOKS, running_share
 from tui.widgets.text import fit, neutral
 from tui.widgets.times import duration
 
@@ -91,7 +91,7 @@ def _numbers(progress: StageProgress) -> str:
     if progress.status != "running":
         return word
     fraction, left = progress.fraction, progress.left_s
-    parts = [duration(progress.elapsed_s)] if fraction is None else [f"{fraction:4.0%}"]
+    parts = [duration(progress.elapsed_s)] if fraction is None else [f"{running_share(fraction):>4}"]
     if progress.num_steps:
         parts.append(f"{progress.step:,}/{progress.num_steps:,}")
     if left is not None:

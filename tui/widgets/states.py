@@ -16,6 +16,15 @@ class StateLook:
     """Style of content."""
 
 
+def running_share(fraction: float) -> str:
+    """Share of a stage that still runs: all of it is done only when the stage has ended.
+
+    >>> running_share(0.62), running_share(1.0)
+    ('62%', '99%')
+    """
+    return f"{min(fraction, 0.99):.0%}"
+
+
 LOOKS: Mapping[str, StateLook] = {
     "done": StateLook("✓", "done", "good", "$text-success"),
     "running": StateLook("◐", "running", "accent", "$text-accent"),

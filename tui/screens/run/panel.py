@@ -10,6 +10,7 @@ from textual.widgets import ContentSwitcher
 
 from tui.core.experiments import Experiment, flat_values
 from tui.core.runs import Run
+from tui.core.values import format_param
 from tui.widgets.logtail import LogTail
 from tui.widgets.table import Column, ListRows, VirtualTable
 
@@ -66,13 +67,13 @@ def param_rows(experiment: Experiment, run: Run | None) -> ListRows:
     values = flat_values(experiment.params)
     overrides: Mapping[str, Any] = run.overrides if run is not None else {}
     changed = [(key, values.pop(key, value)) for key, value in overrides.items()]
-    rows = [_row(key, value, "changed at launch", "accent") for key, value in changed]
-    return ListRows([*rows, *(_row(key, value) for key, value in values.items())])
+    rows = [_row(key, format_param(value), "changed at launch", "accent") for key, value in changed]
+    return ListRows([*rows, *(_row(key, format_param(value)) for key, value in values.items())])
 
 
 def metric_rows(experiment: Experiment) -> ListRows:
     """Final metrics."""
-    return ListRows([_row(key, value) for key, value in flat_values(experiment.metrics).items()])
+    return ListRows([_row(key, _text(value)) for key, value in flat_values(experiment.metrics).items()])
 
 
 def answer_columns(names: Sequence[str], width: int) -> list[Column]:
@@ -88,11 +89,9 @@ def answer_rows(answers: Sequence[Mapping[str, Any]]) -> ListRows:
     return ListRows([(str(i), {name: _text(value) for name, value in row.items()}) for i, row in enumerate(answers)])
 
 
-def _row(key: str, value: Any, note: str = "", style: str = "") -> tuple[str, dict[str, str | tuple[str, str]]]:
-    return key, {"key": (key, style), "value": (_text(value), style), "note": (note, "muted")}
+def _row(key: str, value: str, note: str = "", style: str = "") -> tuple[str, dict[str, str | tuple[str, str]]]:
+    return key, {"key": (key, style), "value": (value, style), "note": (note, "muted")}
 
 
 def _text(value: Any) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else format_param(value)
