@@ -165,6 +165,8 @@ async def test_a_wrong_filter_is_explained_and_hides_nothing() -> None:
         await pilot.press("slash", *"nosuch>3")
         await until(pilot, lambda: "no param or metric 'nosuch'" in text_of(app))
         assert len(names(app)) == 9
+        await pilot.press("enter")
+        assert "filter: nosuch>3 · ✗ no param or metric 'nosuch'" in text_of(app)
 
 
 async def test_marked_rows_are_compared_and_marks_are_remembered() -> None:
@@ -203,6 +205,35 @@ async def test_experiments_of_a_commit_can_be_folded() -> None:
         assert names(app)[1:3] == ["▸ main 3f2a91c (5)", "▾ 77c01be Start from the template"]
         await pilot.press("z")
         assert len(names(app)) == 9
+
+
+async def test_a_filter_finds_what_is_folded() -> None:
+    settings = Settings()
+    settings.update(folded=(project.MAIN,))
+    async with opened(settings=settings) as (app, pilot):
+        await listed(app, pilot)
+        assert "▸ main 3f2a91c (5)" in names(app)
+        await pilot.press("slash", *"owl", "enter")
+        assert names(app) == ["▾ main 3f2a91c", "✓ brisk-owl"]
+        await pilot.press("z")
+        assert settings.state.folded == (project.MAIN,)
+        await pilot.press("escape")
+        assert "▸ main 3f2a91c (5)" in names(app)
+
+
+async def test_a_stage_that_still_runs_is_never_quite_done() -> None:
+    fox = next(one for one in project.experiments() if one.name == "warm-fox")
+    store = FakeStore([*project.experiments()[:2], replace(fox, fraction=1.0)])
+    async with opened(store, FakeRunner()) as (app, pilot):
+        await listed(app, pilot)
+        assert names(app)[2] == "◐ warm-fox train 99%"
+
+
+async def test_files_that_are_not_there_are_counted_in_the_status_line() -> None:
+    rows = [replace(project.experiments()[0], missing=("a", "b", "c", "d")), project.experiments()[1]]
+    async with opened(FakeStore(rows), FakeRunner()) as (app, pilot):
+        await listed(app, pilot)
+        await until(pilot, lambda: "4 declared files are not available locally: a, b, c, …" in text_of(app))
 
 
 async def test_enter_opens_the_run() -> None:
@@ -291,8 +322,8 @@ async def test_the_other_metric_becomes_the_main_one() -> None:
     async with opened(settings=settings) as (app, pilot):
         await listed(app, pilot)
         await pilot.press("m")
-        await until(pilot, lambda: "⚑ test/chrf" in text_of(app))
-        assert "▲ +2.7" in text_of(app)
+        await until(pilot, lambda: "⚑ test/loss" in text_of(app))
+        assert "▼ +0.02" in text_of(app)
 
 
 async def test_the_main_metric_is_the_most_important_one_also_when_only_one_row_has_it() -> None:

@@ -39,7 +39,10 @@ def arrange(
     is_flat: bool = False,
     folded: Collection[str] = (),
 ) -> list[Row]:
-    """Rows in the order in which they are shown; a commit stays as long as one of its experiments matches."""
+    """Rows in the order in which they are shown; a commit stays as long as one of its experiments matches.
+
+    What is folded is hidden, except where only matches are asked for.
+    """
     pairs = keyed(experiments)
     kept = {key for key, experiment in pairs if matches is None or matches(experiment)}
     if is_flat:
@@ -52,7 +55,7 @@ def arrange(
             continue
         if sort_key is not None:
             shown.sort(key=lambda pair: sort_key(pair[1]))
-        is_folded = parent[0] in folded and bool(shown)
+        is_folded = matches is None and parent[0] in folded and bool(shown)
         rows.append(Row(*parent, num_children=len(shown), is_folded=is_folded))
         rows += [] if is_folded else [Row(key, child, depth=1) for key, child in shown]
     return rows

@@ -55,8 +55,9 @@ def status(experiment: Experiment) -> Content:
         return Content.styled(f"✗ {neutral(experiment.error)}", "$text-error")
     if experiment.missing:
         num = len(experiment.missing)
-        names = neutral(", ".join(experiment.missing[:3]))
-        return Content.styled(f"{num} file{'s' if num > 1 else ''} not in the local cache: {names}", "$text-warning")
+        names = neutral(", ".join(experiment.missing[:3])) + (", …" if num > 3 else "")
+        what = "1 declared file is" if num == 1 else f"{num} declared files are"
+        return Content.styled(f"{what} not available locally: {names}", "$text-warning")
     look = LOOKS[experiment.status]
     where = "  ".join(part for part in (experiment.short_rev, *map(neutral, experiment.refs)) if part)
     state = (f"{look.glyph} {look.word}  ", look.colour) if experiment.kind == "experiment" else ""

@@ -14,7 +14,7 @@ from tui.core.rows import Row, SortKey, arrange, keyed
 from tui.screens.experiments.sparks import WIDTH, Sparks
 from tui.settings import ViewState
 from tui.widgets.deltas import delta_cell
-from tui.widgets.states import LOOKS
+from tui.widgets.states import LOOKS, running_share
 from tui.widgets.table import Cell, Column
 from tui.widgets.times import age
 
@@ -133,7 +133,8 @@ class Listing:
             count = f" ({row.num_children})" if row.is_folded else ""
             return f"{fold} {flag}{_commit_name(one)}{count}", "strong"
         indent = "  " * row.depth
-        done = f" {one.stage or ''} {one.fraction:.0%}".replace("  ", " ") if one.fraction is not None else ""
+        share = [running_share(one.fraction)] if one.fraction is not None else []
+        done = "".join(f" {part}" for part in ([one.stage] if one.stage and share else []) + share)
         style = look.style if one.status != "done" else ""
         return f"{indent}{look.glyph} {flag}{one.label}{done}", style
 
@@ -220,6 +221,7 @@ class Listing:
         marked = sum(key in self._all for key in state.marks)
         parts = [f"Experiments {self.counts if state.filter.strip() else len(self.experiments)}"]
         parts += [f"filter: {state.filter}"] if state.filter.strip() else []
+        parts += [f"✗ {self.filter_problem}"] if self.filter_problem else []
         parts += [f"{marked} marked"] if marked else []
         parts += ["list"] if state.is_flat else []
         return " · ".join(parts)

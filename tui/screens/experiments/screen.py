@@ -237,6 +237,9 @@ class ExperimentsScreen(ActingScreen):
         row = self.chosen()
         if row is None:
             return
+        if self.bench.settings.state.filter.strip():
+            self.notify("A filter shows what is folded as well; esc clears it")
+            return
         key = row.baseline if row.kind == "experiment" and row.baseline else row.rev
         folded = set(self.bench.settings.state.folded) ^ {key}
         self._change(folded=tuple(sorted(folded)))
