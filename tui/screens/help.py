@@ -35,4 +35,4 @@ def _keys(keys: str) -> str:
 
 
 def _line(keys: str, text: str, style: str = "") -> Content:
-    return Content.assemble((f"{keys:<10}", style or "bold $text-accent"), (text, style))
+    return Content.assemble((f"{keys:<9} ", style or "bold $text-accent"), (text, style))
