@@ -126,12 +126,13 @@ async def test_problems_stand_beside_their_keys_and_hold_the_launch() -> None:
         await pilot.press("space")
         form(app).select("train.lora.r")
         await pilot.press("enter", "backspace", "backspace", "0", "enter")
-        await until(pilot, lambda: "✗ 1 problem" in text_of(app))
+        await until(pilot, lambda: "✗ 2 problems" in text_of(app))
+        assert "packed rows" in text_of(app)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "First put right" in text_of(app))
         assert runner.script.count("launch") == 0
         await pilot.press("backspace")
-        await until(pilot, lambda: "packed rows" in text_of(app))
+        await until(pilot, lambda: "✗ 1 problem" in text_of(app))
 
 
 async def test_a_plan_with_problems_holds_the_launch() -> None:
