@@ -129,14 +129,14 @@ COMMANDS: dict[Scope, tuple[Command, ...]] = {
         Command("next_choice", "right,l", "Next choice", "The next allowed value"),
         Command("previous_choice", "left,h", "Previous choice", "The previous allowed value"),
         Command("reset", "backspace,u", "Reset", "Back to the value of the workspace", footer=True),
-        Command("reset_all", "U", "Reset all", "Undo every change"),
+        Command("reset_all", "U", "Reset all", "Drop the draft: back to the params of the workspace"),
         Command("filter", "slash", "Find key", "Show only keys that contain a text", footer=True),
         Command("next_changed", "c", "Next change", "Jump to the next changed value"),
         Command("name", "e", "Name", "Name the experiment"),
         Command("toggle_force", "f", "Force", "Run stages that are up to date as well"),
         Command("switch_focus", "tab", "Form or plan", "Move between the form and the plan"),
         Command("replan", "r", "Plan again", "Find out again what would run"),
-        Command("back", "escape", "Back", "Leave without launching", footer=True),
+        Command("back", "escape", "Back", "Leave without launching; the draft is kept", footer=True),
     ),
 }
 

@@ -151,7 +151,7 @@ async def test_the_filter_previews_counts_and_is_given_back_on_escape() -> None:
         await pilot.press("enter")
         assert app.focused.id == "table"
         assert "filter: method=lora" in text_of(app)
-        await pilot.press("slash", *" owl")
+        await pilot.press("slash", "right", *" owl")
         await until(pilot, lambda: "1 of 9" in text_of(app))
         await pilot.press("escape")
         await until(pilot, lambda: "6 of 9" in text_of(app))

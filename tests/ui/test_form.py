@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pipeline.contract.params import Params
 from tests.ui import project
 from tui.core.experiments import Experiment, flatten
-from tui.core.form import FormField, follows_schema, form_fields, parse, problems, shown, with_overrides
+from tui.core.form import FormField, follows_schema, form_fields, name_problem, parse, problems, shown, with_overrides
 from tui.core.rows import arrange, keyed
 
 
@@ -126,3 +126,15 @@ def test_every_row_has_a_key_of_its_own_and_keeps_it_when_the_run_ends() -> None
     assert [key for key, _ in keyed([first, second])] == [f"{project.MAIN}/twin", f"{project.MAIN}/twin@b"]
     ended = Experiment("3" * 40, "experiment", name="twin", baseline=project.MAIN)
     assert keyed([ended])[0][0] == keyed([first])[0][0]
+
+
+@pytest.mark.parametrize("name", ["", "a", "brisk-owl", "lr_1e-3", "v1.2", "é", "a" * 100])
+def test_names_that_an_experiment_can_have(name: str) -> None:
+    assert name_problem(name) == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["-a", ".a", "a b", "a/b", "a..b", "a.", "a.lock", "a\n", "a\x1b", "a~1", "a:b", "@{", "a" * 101, "é" * 51]
+)
+def test_names_that_no_experiment_can_have(name: str) -> None:
+    assert name_problem(name)

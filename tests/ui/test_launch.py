@@ -7,8 +7,8 @@ from tests.ui import project
 from tests.ui.driving import opened, text_of, until
 from tests.ui.fakes import FakeRunner
 from tui.core.errors import UserError
-from tui.core.runs import LaunchPlan, RunRequest
-from tui.screens.dialogs import Choose, TextDialog
+from tui.core.runs import LaunchPlan, RunRequest, StagePlan
+from tui.screens.dialogs import Choose, Confirm, TextDialog
 from tui.screens.experiments.screen import ExperimentsScreen
 from tui.screens.launch.form import ParamForm
 from tui.screens.launch.screen import LaunchScreen
@@ -260,14 +260,125 @@ async def test_read_only_never_launches() -> None:
         assert runner.script.count("launch") == 0
 
 
-async def test_a_half_typed_value_holds_the_launch() -> None:
+def launched(runner: FakeRunner) -> list[RunRequest]:
+    """What was launched."""
+    return [arguments[0] for method, arguments in runner.script.calls if method == "launch"]
+
+
+async def test_a_launch_takes_what_is_typed_unless_it_cannot_be() -> None:
     runner = project.runner()
+    runner.script.give("launch", project.run_of_fox())
     async with opened(runner=runner) as (app, pilot):
         await show(app, pilot)
         form(app).select("train.lora.r")
-        await pilot.press("enter", "8", "ctrl+s")
-        await until(pilot, lambda: "First finish the value" in text_of(app))
+        await pilot.press("enter", "x", "ctrl+s")
+        await until(pilot, lambda: "First put right what is typed" in text_of(app))
+        assert "✗ must be a whole number" in text_of(app)
         assert runner.script.count("launch") == 0
+        await pilot.press("backspace", "8", "ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, ExperimentsScreen))
+        assert launched(runner) == [RunRequest({"train.lora.r": 168})]
+
+
+async def test_tab_and_the_pointer_accept_what_is_typed_or_say_why_not() -> None:
+    async with opened() as (app, pilot):
+        await show(app, pilot)
+        form(app).select("train.lora.r")
+        await pilot.press("enter", "x", "tab")
+        await until(pilot, lambda: "✗ must be a whole number" in text_of(app))
+        await pilot.click("#plan")
+        await until(pilot, lambda: app.focused.id == "editor")
+        await pilot.press("backspace", "8", "tab")
+        await until(pilot, lambda: value(app, "train.lora.r") == "168")
+        assert form(app).has_focus
+        await pilot.press("enter", "backspace")
+        await pilot.click("#plan")
+        await until(pilot, lambda: value(app, "train.lora.r") == "16")
+        assert app.focused.id != "editor"
+
+
+async def test_a_draft_is_kept_until_it_is_launched_or_reset() -> None:
+    runner = project.runner()
+    async with opened(runner=runner) as (app, pilot):
+        await show(app, pilot)
+        form(app).select("train.peft")
+        await pilot.press("right", "e", *"mine", "enter", "escape")
+        await until(pilot, lambda: "draft kept: mine, 1 change" in text_of(app))
+        runner.values = project.params(rank=99)
+        await show(app, pilot)
+        assert value(app, "train.peft") == "◂ prompt_tuning ▸"
+        assert value(app, "train.lora.r") == "99"
+        runner.script.give("launch", project.run_of_fox())
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, ExperimentsScreen))
+        assert launched(runner) == [RunRequest({"train.peft": "prompt_tuning"}, "mine")]
+        await show(app, pilot)
+        assert "params as in the workspace" in text_of(app)
+        await pilot.press("right", "escape")
+        await until(pilot, lambda: "draft kept" in text_of(app))
+        await pilot.press("down")
+        await until(pilot, lambda: "draft kept" not in text_of(app))
+        await show(app, pilot)
+        await pilot.press("U", "escape")
+        await until(pilot, lambda: isinstance(app.screen, ExperimentsScreen))
+        assert "draft kept" not in text_of(app)
+
+
+async def test_a_draft_outlives_params_that_cannot_be_read() -> None:
+    runner = project.runner()
+    async with opened(runner=runner) as (app, pilot):
+        await show(app, pilot)
+        form(app).select("train.peft")
+        await pilot.press("right", "escape")
+        await until(pilot, lambda: "draft kept" in text_of(app))
+        runner.script.give("params", UserError("params.yaml does not parse", "line 9"))
+        await pilot.press("n")
+        await until(pilot, lambda: "does not parse" in text_of(app))
+        await pilot.press("escape")
+        await show(app, pilot)
+        assert value(app, "train.peft") == "◂ prompt_tuning ▸"
+
+
+async def test_a_launch_that_would_run_nothing_asks_first() -> None:
+    runner = project.runner()
+    runner.launch_plan = LaunchPlan((StagePlan("train", False, None, "", 41.0),))
+    async with opened(runner=runner) as (app, pilot):
+        await show(app, pilot)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        assert "the new experiment would equal what is there" in text_of(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, LaunchScreen))
+        assert launched(runner) == []
+        runner.script.give("launch", project.run_of_fox())
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(app.screen, ExperimentsScreen))
+        assert launched(runner) == [RunRequest({})]
+
+
+async def test_a_name_is_checked_when_it_is_typed() -> None:
+    async with opened() as (app, pilot):
+        await show(app, pilot)
+        await pilot.press("e", *"-a")
+        await until(pilot, lambda: "✗ must not start with '-'" in text_of(app))
+        assert "letters, digits, - _ and ." in text_of(app)
+        await pilot.press("enter")
+        assert app.focused.id == "editor"
+        await pilot.press("home", "delete", "enter")
+        await until(pilot, lambda: "New run  a  params" in text_of(app))
+
+
+async def test_a_second_search_replaces_the_first_and_the_title_tells_what_is_searched() -> None:
+    async with opened() as (app, pilot):
+        await show(app, pilot)
+        num = form(app).rows.num_rows
+        await pilot.press("slash", *"rank", "enter", "slash", *"lr_s", "enter")
+        await until(pilot, lambda: f"find: lr_s (1 of {num} keys)" in text_of(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: form(app).rows.num_rows == num)
+        assert "find:" not in text_of(app)
 
 
 async def test_an_old_plan_does_not_hold_the_launch_of_a_new_draft() -> None:

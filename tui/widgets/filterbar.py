@@ -72,11 +72,11 @@ class FilterBar(Horizontal):
         return self.has_class("-open")
 
     def open(self) -> None:
-        """Let it be typed."""
+        """Let it be typed; the old text is replaced by the first letter, → goes on behind it."""
         self._before = self._text
         self.add_class("-open")
         text = self.query_one(FilterInput)
-        text.cursor_position = len(text.value)
+        text.action_select_all()
         text.focus()
 
     def clear(self) -> None:

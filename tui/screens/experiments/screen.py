@@ -21,6 +21,7 @@ from tui.screens.experiments.header import Counts, branch_of, count_runs, header
 from tui.screens.experiments.listing import Listing
 from tui.screens.experiments.messages import Arrived, Curves, Failed
 from tui.screens.experiments.sparks import SparkName, Sparks, read_sparks
+from tui.screens.launch.draft import Draft
 from tui.screens.launch.screen import LaunchScreen
 from tui.screens.run.screen import RunScreen
 from tui.widgets.filterbar import FilterBar
@@ -49,6 +50,8 @@ class ExperimentsScreen(ActingScreen):
         self._listing = Listing([], bench.settings.state, bench.clock(), self._sparks, is_narrow=True)
         self._counts = Counts()
         self._problem = ""
+        self._note = ""
+        self._draft = Draft()
         self._wanted: str | None = None
 
     def compose(self) -> ComposeResult:
@@ -169,10 +172,11 @@ class ExperimentsScreen(ActingScreen):
             line.text = Content.styled("  ".join(_FILTER_HINTS), "dim")
             return
         row = self.chosen()
-        line.text = status(row) if row is not None else ""
+        line.text = self._note or (status(row) if row is not None else "")
 
     @on(VirtualTable.Highlighted)
     def _highlighted(self) -> None:
+        self._note = ""
         self._show_status()
 
     def chosen(self) -> Experiment | None:
@@ -285,13 +289,20 @@ class ExperimentsScreen(ActingScreen):
             self.app.push_screen(CompareScreen(self.bench, chosen))
 
     def action_launch(self) -> None:
-        """Open the form."""
-        self.app.push_screen(LaunchScreen(self.bench), self._launched)
+        """Open the form, with the draft of before if it was not launched."""
+        self.app.push_screen(LaunchScreen(self.bench, self._draft), self._form_left)
 
-    def _launched(self, run: Run | None) -> None:
-        if run is not None:
-            self._wanted = wanted_key(run)
-            self.notify(f"Launched {neutral(run.name)}", markup=False)
+    def _form_left(self, outcome: Run | Draft | None) -> None:
+        if isinstance(outcome, Run):
+            self._draft, self._note = Draft(), ""
+            self._wanted = wanted_key(outcome)
+            self.notify(f"Launched {neutral(outcome.name)}", markup=False)
+        elif outcome is not None:
+            self._draft = outcome
+            name = f"{neutral(outcome.name)}, " if outcome.name else ""
+            words = f"draft kept: {name}{outcome.words}; n goes on with it, U there resets it"
+            self._note = words if outcome.is_changed else ""
+            self._show_status()
 
     # Small things
 

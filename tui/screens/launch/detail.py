@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -16,10 +16,16 @@ from tui.widgets.line import Line
 class Editor(Input):
     """One value being typed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "give_up", "Give up", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "give_up", "Give up", show=False),
+        Binding("tab,shift+tab", "submit", "Accept", show=False),
+    ]
 
     class GivenUp(Message):
         """Escape was pressed."""
+
+    class Left(Message):
+        """The focus went elsewhere within the app."""
 
     def __init__(self) -> None:
         super().__init__(compact=True, select_on_focus=False, id="editor")
@@ -29,6 +35,11 @@ class Editor(Input):
         """Leave the value as it was."""
         self.post_message(self.GivenUp())
 
+    @on(events.Blur)
+    def _leave(self) -> None:
+        if self.app.app_focus:  # else the terminal itself lost the focus, and gives it back
+            self.post_message(self.Left())
+
 
 class Detail(Vertical):
     """Help of the highlighted key; while it is edited also its text."""
@@ -37,7 +48,7 @@ class Detail(Vertical):
     Detail { height: 5; padding: 0 1; }
     Detail Horizontal { height: 1; display: none; }
     Detail.-editing Horizontal { display: block; }
-    Detail.-editing #words { height: 2; }
+    Detail.-editing { height: 6; }
     Detail #label { width: auto; max-width: 50%; padding: 0 1 0 0; color: $text-accent; }
     Detail Editor { width: 1fr; }
     Detail #words { height: 3; width: 1fr; }
@@ -52,10 +63,6 @@ class Detail(Vertical):
 
     class Entered(Message):
         """The text is meant."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
 
     class Ended(Message):
         """Editing is over without a result."""
@@ -72,6 +79,11 @@ class Detail(Vertical):
         """Whether a value is being typed."""
         return self.has_class("-editing")
 
+    @property
+    def text(self) -> str:
+        """What is typed."""
+        return self.query_one(Editor).value
+
     def show(self, title: str, words: Content) -> None:
         """Tell about a key."""
         self.border_title = Content(title).markup
@@ -87,6 +99,10 @@ class Detail(Vertical):
         self.add_class("-editing")
         editor.focus()
 
+    def resume(self) -> None:
+        """The text cannot be left as it is."""
+        self.query_one(Editor).focus()
+
     def end(self) -> None:
         """No more typing."""
         self.remove_class("-editing")
@@ -100,7 +116,13 @@ class Detail(Vertical):
     @on(Input.Submitted)
     def _submitted(self, message: Input.Submitted) -> None:
         message.stop()
-        self.post_message(self.Entered(message.value))
+        self.post_message(self.Entered())
+
+    @on(Editor.Left)
+    def _left(self, message: Editor.Left) -> None:
+        message.stop()
+        if self.is_editing and not self.query_one(Editor).has_focus:
+            self.post_message(self.Entered())
 
     @on(Editor.GivenUp)
     def _given_up(self, message: Editor.GivenUp) -> None:

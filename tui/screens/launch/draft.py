@@ -20,6 +20,25 @@ class Draft:
     name: str = ""
     force: bool = False
 
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything would be lost with it."""
+        return bool(self.changes or self.name or self.force)
+
+    @property
+    def words(self) -> str:
+        """How much is changed."""
+        num = len(self.changes)
+        return f"{num} change{'' if num == 1 else 's'}" if num else "params as in the workspace"
+
+    def moved_to(self, values: Mapping[str, Any], fields: Sequence[FormField]) -> "Draft":
+        """The same changes to params that may be others by now; a key that is gone cannot be changed any more."""
+        draft = Draft(values, fields, name=self.name, force=self.force)
+        for key, value in self.changes.items():
+            one = draft.field_of(key)
+            draft = draft.with_value(one, value) if one is not None else draft
+        return draft
+
     def field_of(self, key: str) -> FormField | None:
         """The field with this key."""
         return next((one for one in self.fields if one.key == key), None)

@@ -8,7 +8,7 @@ from textual import on
 from textual.content import Content
 from textual.widgets import Input
 
-from tui.core.form import FormField, parse, shown
+from tui.core.form import NAME_RULES, FormField, name_problem, parse, shown
 from tui.core.runs import Run
 from tui.screens.base import Bench, WorkerScreen
 from tui.screens.dialogs import Choose
@@ -23,7 +23,7 @@ from tui.widgets.text import neutral
 _NAME = "experiment name"
 
 
-class EditingScreen(WorkerScreen[Run | None]):
+class EditingScreen(WorkerScreen[Run | Draft]):
     """Edits a draft; what a change leads to is up to the screen."""
 
     def __init__(self, bench: Bench) -> None:
@@ -50,14 +50,14 @@ class EditingScreen(WorkerScreen[Run | None]):
         self._show_detail()
 
     def _show_title(self) -> None:
-        draft, num = self._draft, len(self._draft.changes)
-        changes = f"{num} change{'' if num == 1 else 's'}" if num else "params as in the workspace"
-        bad = len(self._problems)
+        draft, bad, text = self._draft, len(self._problems), self.query_one(FilterBar).value
+        found = f"  find: {neutral(text)} ({self.query_one(ParamForm).rows.num_rows} of {len(draft.fields)} keys)"
         self.query_one("#title", Line).text = Content.assemble(
             ("New run", "bold"),
-            f"  {neutral(draft.name) or '(name is made up)'}  {changes}",
+            f"  {neutral(draft.name) or '(name is made up)'}  {draft.words}",
             ("  forced" if draft.force else "", "$text-warning"),
             (f"  ✗ {bad} problem{'' if bad == 1 else 's'}" if bad else "", "$text-error"),
+            (found if text.strip() else "", "$text-accent"),
         )
 
     def _show_detail(self) -> None:
@@ -68,10 +68,11 @@ class EditingScreen(WorkerScreen[Run | None]):
             return
         problem = self._typed_problem or self._problems.get(one.key, "")
         default = f"; default {shown(one.default)}" if one.has_default else ""
+        workspace = f"; workspace {neutral(shown(one.value))}" if one.key != _NAME else ""
         words = [
             Content.styled(f"✗ {neutral(problem)}", "$text-error") if problem else None,
             Content(neutral(one.help)),
-            Content.styled(f"{one.allowed}{default}; workspace {neutral(shown(one.value))}", "dim"),
+            Content.styled(f"{one.allowed}{default}{workspace}", "dim"),
         ]
         detail.show(neutral(one.key), Content("\n").join([line for line in words if line]))
 
@@ -92,7 +93,7 @@ class EditingScreen(WorkerScreen[Run | None]):
     def action_edit(self) -> None:
         """Change the value at the cursor in the way that suits it."""
         one = self._current()
-        if one is None:
+        if one is None or not self.finish_editing():
             return
         value = self._draft.value_of(one)
         if one.kind == "switch":
@@ -127,37 +128,47 @@ class EditingScreen(WorkerScreen[Run | None]):
     @on(Detail.Typed)
     def _typed(self, message: Detail.Typed) -> None:
         one = self._edited
-        if one is not None and one.key != _NAME:
+        if one is not None:
             self._typed_problem = self._problem_with(one, message.text)
             self._show_detail()
 
     def _problem_with(self, one: FormField, text: str) -> str:
+        if one.key == _NAME:
+            return name_problem(text.strip())
         try:
             return self._draft.with_value(one, parse(one, text)).problems().get(one.key, "")
         except ValueError as error:
             return str(error)
 
     @on(Detail.Entered)
-    def _entered(self, message: Detail.Entered) -> None:
-        one = self._edited
+    def finish_editing(self) -> bool:
+        """Take what is typed; if that cannot be, say why beside it and go on editing."""
+        one, detail = self._edited, self.query_one(Detail)
         if one is None:
-            return
-        if one.key == _NAME:
-            self._draft = replace(self._draft, name=message.text.strip())
-            self._end_editing()
-            self._changed()
-            return
+            return True
         try:
-            value = parse(one, message.text)
+            draft = self._with_typed(one, detail.text.strip())
         except ValueError as error:
             self._typed_problem = str(error)
             self._show_detail()
-        else:
-            self._end_editing()
-            self._set(one, value)
+            detail.resume()
+            return False
+        self.end_editing()
+        self._draft = draft
+        self._changed()
+        return True
+
+    def _with_typed(self, one: FormField, text: str) -> Draft:
+        if one.key != _NAME:
+            return self._draft.with_value(one, parse(one, text))
+        problem = name_problem(text)
+        if problem:
+            raise ValueError(problem)
+        return replace(self._draft, name=text)
 
     @on(Detail.Ended)
-    def _end_editing(self) -> None:
+    def end_editing(self) -> None:
+        """Leave the value as it was."""
         self._edited, self._typed_problem = None, ""
         self.query_one(Detail).end()
         self.query_one(ParamForm).focus()
@@ -165,8 +176,10 @@ class EditingScreen(WorkerScreen[Run | None]):
 
     def action_name(self) -> None:
         """Type the name of the experiment."""
-        help_text = "Names the experiment in Git; letters, digits, - and _. Empty makes one up."
-        self._edited = FormField(_NAME, "text", "", allowed="text", help=help_text)
+        if not self.finish_editing():
+            return
+        help_text = "Names the experiment in Git. Empty makes one up."
+        self._edited = FormField(_NAME, "text", "", allowed=NAME_RULES, help=help_text)
         self.query_one(Detail).edit(_NAME, self._draft.name)
         self._show_detail()
 
@@ -177,7 +190,7 @@ class EditingScreen(WorkerScreen[Run | None]):
             self._set(one, one.value)
 
     def action_reset_all(self) -> None:
-        """Undo every change."""
+        """Back to the workspace: drop every change, the name, and force."""
         self._draft = replace(self._draft, changes={}, name="", force=False)
         self._changed()
 

@@ -58,10 +58,15 @@ def plan_text(plan: LaunchPlan) -> Content:
     return Content("\n").join(lines)
 
 
+def runs_nothing(plan: LaunchPlan) -> bool:
+    """Whether every stage is up to date."""
+    return not any(stage.will_run for stage in plan.stages)
+
+
 def summary(plan: LaunchPlan) -> str:
     """How many stages run, and for how long."""
     running = [stage for stage in plan.stages if stage.will_run]
-    if not running:
+    if runs_nothing(plan):
         return "Nothing would run: every stage is up to date (f forces)."
     known = [stage.expected_s for stage in running if stage.expected_s is not None]
     count = f"{len(running)} of {len(plan.stages)} stages run"
