@@ -207,6 +207,35 @@ def test_output_that_rewrites_a_line_or_moves_the_cursor_is_harmless() -> None:
     assert clean_line("torn \x1b[3") == "torn ␛[3"
 
 
+async def test_a_failed_run_opens_at_the_stage_that_failed_with_its_whole_reason() -> None:
+    store, runner = project.store(), project.runner()
+    run = runner.listing[0]
+    stages = [replace(stage, status="failed") if stage.stage == "train" else stage for stage in run.progress]
+    reason = "train failed: " + "the device ran out of memory, " * 5 + "set train.batch_size to 4"
+    runner.listing = [replace(run, status="failed", error=reason, ended_at=project.NOW, progress=tuple(stages))]
+    store.curves["warm-fox"] = project.curves()[:1]
+    async with opened(store, runner, size=(80, 24)) as (app, pilot):
+        await app.push_screen(RunScreen(app.bench, row("warm-fox")))
+        await until(pilot, lambda: "▸ ✗ train" in text_of(app))
+        assert "set train.batch_size to 4" in text_of(app)
+        assert "no points" in text_of(app)
+        await pilot.press("n")
+        await until(pilot, lambda: "▸ = base" in text_of(app))
+        await pilot.press("p")
+        await until(pilot, lambda: "▸ ✗ train" in text_of(app))
+
+
+async def test_digits_choose_the_panel() -> None:
+    async with opened(runner=FakeRunner(), size=(120, 40)) as (app, pilot):
+        await show(app, pilot, "brisk-owl")
+        assert "1 log  2 params  3 metrics  4 answers" in text_of(app)
+        for key, panel in (("2", "params"), ("4", "answers"), ("1", "log"), ("3", "metrics")):
+            await pilot.press(key)
+            assert app.focused.id == panel
+        await pilot.press("4")
+        await until(pilot, lambda: "ls -t | head -3" in text_of(app))
+
+
 async def test_params_are_written_in_full_as_everywhere_else() -> None:
     odd = replace(row("brisk-owl"), params={"params.yaml": {"seed": None, "rate": 0.000123456789, "on": True}})
     store = FakeStore([odd])

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from pipeline.contract.metrics import last_part
 from pipeline.contract.stages import STAGES
+from tui.core.runs import StageProgress
 from tui.core.series import Series
 from tui.widgets.chart import ChartSeries
 from tui.widgets.chartgrid import ChartSpec
@@ -28,11 +29,24 @@ def stages_with_curves(series: Sequence[Series]) -> list[str]:
     return sorted(stages, key=lambda stage: known.index(stage) if stage in known else len(known))
 
 
-def default_stage(stages: Sequence[str], running: str | None) -> str | None:
-    """The stage whose charts are shown unless another was chosen."""
-    if running in stages:
-        return running
+def default_stage(stages: Sequence[str], progress: Sequence[StageProgress]) -> str | None:
+    """The stage whose charts are shown unless another was chosen: the one that runs, or that the run ended in."""
+    by_status = {one.status: one.stage for one in progress}
+    ended_in = by_status.get("failed") or by_status.get("cancelled")
+    if ended_in is not None or by_status.get("running") in stages:
+        return ended_in or by_status["running"]
     return "train" if "train" in stages else stages[-1] if stages else None
+
+
+def stages_to_show(series: Sequence[Series], progress: Sequence[StageProgress]) -> list[str]:
+    """Stages to step through: those with curves, and the one that the run ended in."""
+    stages = stages_with_curves(series)
+    first = default_stage(stages, progress)
+    if first is None or first in stages:
+        return stages
+    known = [one.stage for one in progress]
+    later = next((i for i, one in enumerate(stages) if one in known[known.index(first) :]), len(stages))
+    return [*stages[:later], first, *stages[later:]]
 
 
 def rank(part: str) -> tuple[int, str]:

@@ -40,15 +40,19 @@ class Panels(Vertical):
         self.choose("log", focus=False)
 
     @property
-    def current(self) -> str:
+    def current(self) -> Panel:
         """The view that is seen."""
-        return self.query_one(ContentSwitcher).current or "log"
+        shown = self.query_one(ContentSwitcher).current
+        return next((panel for panel in PANELS if panel == shown), "log")
 
     def choose(self, panel: Panel, *, focus: bool = True) -> None:
         """See another view."""
         self.query_one(ContentSwitcher).current = panel
-        titles = [Content.styled(name, "bold reverse" if name == panel else "dim") for name in PANELS]
-        self.border_title = Content(" ").join(titles).markup
+        titles = [
+            Content.styled(f"{number} {name}", "bold reverse" if name == panel else "dim")
+            for number, name in enumerate(PANELS, 1)
+        ]
+        self.border_title = Content("  ").join(titles).markup
         if focus:
             self.query_one(f"#{panel}").focus()
 

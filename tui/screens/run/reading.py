@@ -6,7 +6,7 @@ from tui.core.errors import UserError
 from tui.core.experiments import Experiment
 from tui.core.ports import Runner, Store
 from tui.core.rows import row_key
-from tui.core.runs import Run
+from tui.core.runs import Run, StageProgress
 from tui.core.series import Series
 
 
@@ -23,6 +23,11 @@ class Reading:
     """Where to go on reading it."""
     problem: str = ""
     """What could not be read."""
+
+    @property
+    def progress(self) -> tuple[StageProgress, ...]:
+        """Stages of the run; none without a record of it."""
+        return self.run.progress if self.run is not None else ()
 
     @property
     def is_live(self) -> bool:

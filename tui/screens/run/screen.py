@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
+from textual.widgets import Static
 
 from tui.commands import Scope, bindings
 from tui.core.errors import UserError
@@ -14,8 +15,8 @@ from tui.core.experiments import Experiment
 from tui.screens.acting import ActingScreen
 from tui.screens.base import Bench
 from tui.screens.dialogs import TextDialog
-from tui.screens.run.curves import charts, default_stage, stages_with_curves
-from tui.screens.run.panel import PANELS, Panels, answer_columns, answer_rows, metric_rows, param_rows
+from tui.screens.run.curves import charts, default_stage, stages_to_show, stages_with_curves
+from tui.screens.run.panel import PANELS, Panel, Panels, answer_columns, answer_rows, metric_rows, param_rows
 from tui.screens.run.reading import Reading, read
 from tui.screens.run.title import title
 from tui.widgets.chartgrid import ChartGrid
@@ -36,7 +37,8 @@ class RunScreen(ActingScreen):
     DEFAULT_CSS = """
     RunScreen ChartGrid { height: 3fr; min-height: 7; }
     RunScreen Panels { height: 2fr; min-height: 5; }
-    RunScreen #problem { color: $text-error; display: none; }
+    RunScreen #problem { color: $text-error; display: none; height: auto; max-height: 4; padding: 0 1; }
+    RunScreen.-problem ChartGrid { min-height: 4; }
     """
 
     class Read(Message):
@@ -66,6 +68,7 @@ class RunScreen(ActingScreen):
         self._reading: Reading | None = None
         self._log_offset = 0
         self._stage: str | None = None
+        self._problem = ""
         self._has_asked_answers = False
 
     def compose(self) -> ComposeResult:
@@ -73,7 +76,7 @@ class RunScreen(ActingScreen):
         yield Line(title(self._experiment, None, self.bench.clock()), id="title", classes="title")
         yield StageList()
         yield ChartGrid()
-        yield Line(id="problem")
+        yield Static(id="problem")
         yield Panels(classes="box")
         yield KeyBar("run")
 
@@ -118,23 +121,27 @@ class RunScreen(ActingScreen):
             self._show_problem(str(message.error))
 
     def _show_problem(self, text: str) -> None:
-        line = self.query_one("#problem", Line)
-        line.display = bool(text)
-        line.text = Content(neutral(text))
+        if text != self._problem:
+            self._problem = text
+            self.set_class(bool(text), "-problem")
+            words = self.query_one("#problem", Static)
+            words.display = bool(text)
+            words.update(Content(neutral(text, multiline=True)))
 
     def _show_stages(self) -> None:
         reading = self._reading
         if reading is None:
             return
-        progress = reading.run.progress if reading.run is not None else ()
-        running = next((stage.stage for stage in progress if stage.status == "running"), None)
-        stage = self._stage or default_stage(stages_with_curves(reading.series), running)
+        progress, stage = reading.progress, self._shown_stage(reading)
         self.query_one(StageList).show(progress, stage)
         grid = self.query_one(ChartGrid)
         grid.show(charts(reading.series, stage))
         heading = title(reading.experiment, reading.run, self.bench.clock())
         note = f"{stage} {grid.page_text}" if stage else ""
         self.query_one("#title", Line).text = Content.assemble(heading, "  ", (neutral(note), "dim"))
+
+    def _shown_stage(self, reading: Reading) -> str | None:
+        return self._stage or default_stage(stages_with_curves(reading.series), reading.progress)
 
     def _show_panels(self, reading: Reading) -> None:
         panels = self.query_one(Panels)
@@ -203,9 +210,10 @@ class RunScreen(ActingScreen):
         self._step_stage(-1)
 
     def _step_stage(self, by: int) -> None:
-        stages = stages_with_curves(self._reading.series) if self._reading is not None else []
-        if stages:
-            now = self._stage or default_stage(stages, None)
+        reading = self._reading
+        stages = stages_to_show(reading.series, reading.progress) if reading is not None else []
+        if reading is not None and stages:
+            now = self._shown_stage(reading)
             place = stages.index(now) if now in stages else 0
             self._stage = stages[(place + by) % len(stages)]
             self._show_stages()
@@ -221,9 +229,27 @@ class RunScreen(ActingScreen):
 
     def action_cycle_panel(self) -> None:
         """See the next view below."""
-        panels = self.query_one(Panels)
-        panel = PANELS[(PANELS.index(panels.current) + 1) % len(PANELS)]
-        panels.choose(panel)
+        current = self.query_one(Panels).current
+        self._see(PANELS[(PANELS.index(current) + 1) % len(PANELS)])
+
+    def action_panel_log(self) -> None:
+        """See the log."""
+        self._see("log")
+
+    def action_panel_params(self) -> None:
+        """See the params."""
+        self._see("params")
+
+    def action_panel_metrics(self) -> None:
+        """See the final metrics."""
+        self._see("metrics")
+
+    def action_panel_answers(self) -> None:
+        """See answers of the model."""
+        self._see("answers")
+
+    def _see(self, panel: Panel) -> None:
+        self.query_one(Panels).choose(panel)
         if panel == "answers" and not self._has_asked_answers:
             self._has_asked_answers = True
             self._load_answers(self._experiment)
