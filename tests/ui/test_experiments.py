@@ -229,6 +229,20 @@ async def test_a_stage_that_still_runs_is_never_quite_done() -> None:
         assert names(app)[2] == "◐ warm-fox train 99%"
 
 
+async def test_curves_get_a_column_only_where_there_are_any() -> None:
+    store = project.store()
+    found, store.curves = store.curves, {}
+    async with opened(store, polls=True, size=(200, 30)) as (app, pilot):
+        await listed(app, pilot)
+        table = app.screen.query_one("#table", VirtualTable)
+        await until(pilot, lambda: store.script.count("series") >= 9)
+        assert "curve" not in [column.title for column in table.columns]
+        store.curves = found
+        store.listing[3] = replace(store.listing[3], fraction=0.7)
+        await until(pilot, lambda: "curve" in [column.title for column in table.columns])
+        await until(pilot, lambda: "█" in text_of(app))
+
+
 async def test_files_that_are_not_there_are_counted_in_the_status_line() -> None:
     rows = [replace(project.experiments()[0], missing=("a", "b", "c", "d")), project.experiments()[1]]
     async with opened(FakeStore(rows), FakeRunner()) as (app, pilot):

@@ -28,7 +28,7 @@ class Listing:
         self, experiments: Sequence[Experiment], state: ViewState, now: datetime, sparks: Sparks, *, is_narrow: bool
     ) -> None:
         self.experiments, self.state, self._is_narrow = experiments, state, is_narrow
-        self._now, self._sparks = now.replace(second=0, microsecond=0), sparks
+        self._now, self._sparks, self._has_curves = now.replace(second=0, microsecond=0), sparks, sparks.is_any
         self._all = dict(keyed(experiments))
         self._choices = {choice.text: choice for choice in choose_columns(experiments)}
         found = parse_filter(state.filter, experiments)
@@ -46,6 +46,7 @@ class Listing:
     def is_for(self, experiments: Sequence[Experiment], state: ViewState, now: datetime, *, is_narrow: bool) -> bool:
         """Whether another listing of these would look the same."""
         same_frame = self._now == now.replace(second=0, microsecond=0) and is_narrow == self._is_narrow
+        same_frame = same_frame and self._has_curves == self._sparks.is_any
         return same_frame and state == self.state and experiments == self.experiments
 
     # Columns
@@ -82,7 +83,9 @@ class Listing:
         columns = [Column("name", "name", max_width=24 if self._is_narrow else 30), *map(self._column, first)]
         if self._has_deltas:
             columns.append(Column("delta", "Δ base", "right"))
-        columns += [*map(self._column, varying), Column("when", "when"), Column("curve", "loss", width=WIDTH)]
+        columns += [*map(self._column, varying), Column("when", "when")]
+        if self._has_curves:
+            columns.append(Column("curve", "curve", width=WIDTH))
         return columns + [self._column(one) for one in constant]
 
     def _column(self, choice: Choice) -> Column:
@@ -114,6 +117,8 @@ class Listing:
         one = self._rows[row]
         experiment = one.experiment
         if column == "name":
+            if not self._has_curves:
+                self._sparks.of(one.key, experiment)  # without the column nothing else asks whether there are any
             return self._name(one)
         if column == "delta":
             return delta_cell(self._delta(one.key, experiment), self.main_metric.text if self.main_metric else "")

@@ -139,6 +139,7 @@ class ExperimentsScreen(ActingScreen):
     @on(Curves)
     def _show_sparks(self, message: Curves) -> None:
         if self._sparks.learn(message.curves):
+            self._list()
             self._table.refresh_rows()
 
     def _tick(self) -> None:

@@ -14,6 +14,7 @@ SparkName = tuple[str, str, str]
 """Key of the row, revision, and how far it is."""
 WIDTH = 8
 _AT_ONCE = 24
+_MAX_WAITING = 120
 
 
 class Sparks:
@@ -24,6 +25,11 @@ class Sparks:
         self._wanted: dict[SparkName, Experiment] = {}
         self._last: dict[str, str] = {}
 
+    @property
+    def is_any(self) -> bool:
+        """Whether any row has a curve, as far as they were looked at."""
+        return any(self._last.values())
+
     def of(self, key: str, experiment: Experiment) -> str:
         """The curve of a row, or the one of before; what is not known is wanted from now on."""
         name = (key, experiment.rev, f"{experiment.status} {experiment.stage} {experiment.fraction}")
@@ -32,10 +38,10 @@ class Sparks:
         return self._known.get(name, self._last.get(key, ""))
 
     def take_wanted(self) -> dict[SparkName, Experiment]:
-        """Some of what is wanted; the rest is asked for again when it is seen."""
-        wanted = dict(list(self._wanted.items())[:_AT_ONCE])
-        self._wanted.clear()
-        return wanted
+        """Some of what is wanted; what is far down the list is asked for again when it is seen."""
+        waiting = list(self._wanted.items())
+        self._wanted = dict(waiting[_AT_ONCE:_MAX_WAITING])
+        return dict(waiting[:_AT_ONCE])
 
     def learn(self, curves: Mapping[SparkName, str]) -> bool:
         """Keep curves; whether any of them is new."""
