@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pipeline.contract.params import Params
 from tests.ui import project
 from tui.core.experiments import Experiment, flatten
-from tui.core.form import FormField, follows_schema, form_fields, name_problem, parse, problems, shown, with_overrides
+from tui.core.form import FormField, follows_schema, form_fields, parse, problems, shown, with_overrides
+from tui.core.names import name_problem
 from tui.core.rows import arrange, keyed
 
 

@@ -54,11 +54,17 @@ def test_another_seed_gives_another_model(starter: tuple[Path, Points], tmp_path
     assert weights(tmp_path) != weights(starter[0])
 
 
-def test_torch_is_left_as_it_was(tmp_path: Path) -> None:
-    before = torch.get_rng_state()
-    run(tmp_path, params=TINY.model_copy(update={"num_steps": 1}))
-    assert torch.equal(torch.get_rng_state(), before)
-    assert not torch.are_deterministic_algorithms_enabled()
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_torch_is_left_as_it_was(tmp_path: Path, deterministic: bool) -> None:
+    found = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(deterministic)
+    try:
+        before = torch.get_rng_state()
+        run(tmp_path, params=TINY.model_copy(update={"num_steps": 1}))
+        assert torch.equal(torch.get_rng_state(), before)
+        assert torch.are_deterministic_algorithms_enabled() == deterministic
+    finally:
+        torch.use_deterministic_algorithms(found)
 
 
 def test_points_are_reported_and_the_loss_falls(starter: tuple[Path, Points]) -> None:

@@ -17,10 +17,6 @@ from tui.core.experiments import flatten
 
 FieldKind = Literal["switch", "choice", "integer", "number", "text", "text or list", "value"]
 
-MAX_NAME_BYTES = 100
-NAME_RULES = f"letters, digits, - _ and . but no - or . first; at most {MAX_NAME_BYTES} bytes"
-"""What an experiment can be called, in words."""
-
 _BOUNDS = (("ge", "≥"), ("gt", ">"), ("le", "≤"), ("lt", "<"))
 
 
@@ -90,24 +86,6 @@ def with_overrides(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> d
             place = place[part]
         place[last] = value
     return copy
-
-
-def name_problem(name: str) -> str:
-    """Why an experiment cannot have this name; empty if it can. No name at all is fine: one is made up.
-
-    >>> name_problem("my run"), name_problem("my-run_2.1")
-    ("' ' is not allowed", '')
-    """
-    wrong = next((char for char in name if not (char.isalnum() or char in "-_.")), None)
-    if wrong is not None:
-        return f"{wrong!r} is not allowed"
-    if name.startswith(("-", ".")):
-        return f"must not start with {name[0]!r}"
-    if ".." in name or name.endswith((".", ".lock")):
-        return "must not contain '..' or end in '.' or '.lock': Git does not allow it"
-    if len(name.encode()) > MAX_NAME_BYTES:
-        return f"must not be longer than {MAX_NAME_BYTES} bytes"
-    return ""
 
 
 def parse(field: FormField, text: str) -> Any:

@@ -3,11 +3,10 @@
 import random
 
 from tui.core.errors import UsageError
+from tui.core.names import NAME_RULES, name_problem
 from tui.dvc.git import git, try_git
 from tui.dvc.project import Project
 
-_MAX_BYTES = 100
-_ALLOWED = "use letters, digits, '-', '_' and '.'"
 _ADJECTIVES = """
 able airy apt arid avid bold brave brief bright brisk calm chief civil clean clear close cool crisp daring deep deft
 dry eager early easy equal even exact fair fast fine firm fleet fond frank free fresh full gentle glad golden good
@@ -41,31 +40,14 @@ def experiment_names(project: Project) -> set[str]:
 
 def check_name(name: str, project: Project, taken: set[str]) -> None:
     """UsageError unless an experiment can have this name."""
-    reason = _why_malformed(name)
-    if (
-        reason is None
-        and try_git(project.root, "check-ref-format", f"{exps_namespace(project.baseline)}/{name}") is None
-    ):
+    reason = name_problem(name) if name else "it is empty"
+    if not reason and try_git(project.root, "check-ref-format", f"{exps_namespace(project.baseline)}/{name}") is None:
         reason = "Git does not allow it"
     if reason:
-        raise UsageError("this name cannot be used for an experiment", f"{name!r}: {reason}", _ALLOWED)
+        raise UsageError("this name cannot be used for an experiment", f"{name!r}: {reason}", f"use {NAME_RULES}")
     if name in taken:
-        hint = "choose another name, or remove that experiment with: dvc exp remove"
+        hint = f"choose another name, or remove that experiment: dvc exp remove {name}"
         raise UsageError("an experiment of that name exists already", repr(name), hint)
-
-
-def _why_malformed(name: str) -> str | None:
-    if not name:
-        return "it is empty"
-    if name.startswith("-"):
-        return "it starts with a dash, which commands take for an option"
-    if "/" in name:
-        return "it contains a slash"
-    if not name.isprintable():
-        return "it contains control characters"
-    if len(name.encode("utf-8", "surrogateescape")) > _MAX_BYTES:
-        return f"it is longer than {_MAX_BYTES} bytes"
-    return None
 
 
 def make_name(taken: set[str]) -> str:

@@ -8,7 +8,8 @@ from textual import on
 from textual.content import Content
 from textual.widgets import Input
 
-from tui.core.form import NAME_RULES, FormField, name_problem, parse, shown
+from tui.core.form import FormField, parse, shown
+from tui.core.names import NAME_RULES, name_problem
 from tui.core.runs import Run
 from tui.screens.base import Bench, WorkerScreen
 from tui.screens.dialogs import Choose
