@@ -161,7 +161,7 @@ def _revision() -> tuple[str | None, bool | None]:
 
 def _git(*arguments: str) -> str | None:
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=30, check=False)  # noqa: S603, S607
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=30, check=False)  # noqa: S603, S607 - git from the PATH, no shell
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
