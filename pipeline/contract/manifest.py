@@ -22,9 +22,27 @@ class Adapter:
     path: str
     """Directory with adapter_config.json and adapter_model.safetensors."""
     method: str
-    """`lora` or `prompt_tuning`."""
+    """How it was trained, a value of `train.peft`."""
     num_parameters: int
     """Parameters of the adapter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One training in the history of a model."""
+
+    stage: str
+    """Stage that trained it."""
+    objective: str
+    """What was learned: `sft`, `distill`, `dpo`, and so on."""
+    method: str
+    """What was trained: a value of `train.peft`, or `full`."""
+    num_trainable_parameters: int
+    """Parameters that this training changed."""
+    frozen_sha256_before: str | None = None
+    """Hash of the weights that were not to change, in memory before the first step; None when all were trained."""
+    frozen_sha256_after: str | None = None
+    """The same after the last step; equal to the one before, or the stage fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +60,7 @@ class Manifest:
     tokenizer: str
     """Directory with the tokenizer and its chat template."""
     method: str
-    """`base`, `full`, `lora`, `prompt_tuning`: what was trained last."""
+    """What was trained last: `base` (nothing), `full`, or a value of `train.peft`."""
     adapters: tuple[Adapter, ...]
     """Adapters in the order in which they are applied."""
     num_parameters: int
@@ -50,7 +68,9 @@ class Manifest:
     num_trainable_parameters: int
     """Parameters that the last training changed; 0 for an untouched base."""
     weights_sha256: str
-    """Hash of the base model's weights files."""
+    """Hash of the files in `weights`."""
+    lineage: tuple[Step, ...] = ()
+    """Trainings that led to this model, the first one first; empty for an untouched base."""
 
     def write(self, directory: Path) -> None:
         """Write model.json into a model directory."""
@@ -63,7 +83,8 @@ def read_manifest(directory: Path) -> Manifest:
     try:
         value: dict[str, Any] = json.loads(path.read_bytes())
         adapters = tuple(Adapter(**adapter) for adapter in value.pop("adapters"))
-        return Manifest(adapters=adapters, **value)
+        lineage = tuple(Step(**step) for step in value.pop("lineage", ()))
+        return Manifest(adapters=adapters, lineage=lineage, **value)
     except FileNotFoundError as error:
         raise StageError(f"{path}: no such file; run the stage that writes it: dvc repro") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -10,9 +10,12 @@ PREPARED_DATA = Path("data/prepared")
 DATA_REPORT = PREPARED_DATA / "report.json"
 METRICS_DIR = Path("data/metrics")
 MODELS_DIR = Path("data/models")
+TEACHER_DIR = Path("data/teacher")
+SAMPLES_DIR = Path("data/samples")
 EVAL_DIR = Path("data/eval")
 PREDICTIONS = EVAL_DIR / "predictions.parquet"
 CHECKPOINTS = Path("checkpoints")
+CHECKPOINTS_VARIABLE = "FINETUI_CHECKPOINTS"
 
 METRICS_NAME = "metrics.json"
 CATEGORIES_NAME = "categories.json"
@@ -20,11 +23,22 @@ RESOURCES_NAME = "resources.json"
 SERIES_NAME = "series.jsonl"
 SERIES_TABLE_NAME = "series.csv"
 RUN_RECORD_NAME = "run.json"
+SAMPLES_NAME = "samples.jsonl"
 
 
 def split_file(split: str) -> Path:
     """Parquet file of the train, validation or test split."""
     return PREPARED_DATA / f"{split}.parquet"
+
+
+def preferences_file(split: str) -> Path:
+    """Parquet file with the comparisons of the train, validation or test split."""
+    return PREPARED_DATA / f"preferences-{split}.parquet"
+
+
+def samples_file(stage: str) -> Path:
+    """What a model answered while a stage trained it: one JSON object per step and prompt."""
+    return SAMPLES_DIR / stage / SAMPLES_NAME
 
 
 def model_dir(stage: str) -> Path:

@@ -17,7 +17,15 @@ from pipeline.contract import paths
 from pipeline.contract.files import write_json, write_text
 from pipeline.contract.main import terminate
 from pipeline.contract.run_record import RunRecord
-from pipeline.contract.series import decode_points, encode_point, encode_table, finite
+from pipeline.contract.series import (
+    Event,
+    decode_events,
+    decode_points,
+    encode_event,
+    encode_point,
+    encode_table,
+    finite,
+)
 from pipeline.contract.stages import STAGES
 
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "polars")
@@ -64,6 +72,18 @@ class StageRecorder:
         self.record.step = step
         os.write(self._series, encode_point(step, time.monotonic() - self._start, metrics or {}))
 
+    def note(self, step: int, event: str, action: str, message: str) -> None:
+        """Append an event: something was seen at this step."""
+        os.write(self._series, encode_event(Event(step, time.monotonic() - self._start, event, action, message)))
+
+    def restore(self, series: bytes) -> None:
+        """Begin with the series of an interrupted run of the same work, as its checkpoint kept them."""
+        os.write(self._series, series)
+
+    def series(self) -> bytes:
+        """Everything that was logged so far, as `restore` takes it."""
+        return (self.directory / paths.SERIES_NAME).read_bytes()
+
     def finish(self, metrics: Mapping[str, Any], resources: Mapping[str, float | int | None]) -> None:
         """Write the final scalars: what the params and the seed decide, and apart from it what the machine decides."""
         write_json(self.directory / paths.METRICS_NAME, _clean(metrics))
@@ -107,8 +127,9 @@ class StageRecorder:
             raise
 
     def _write_table(self) -> None:
-        points = list(decode_points((self.directory / paths.SERIES_NAME).read_bytes()))
-        write_text(self.directory / paths.SERIES_TABLE_NAME, encode_table(points))
+        series = self.series()
+        table = encode_table(list(decode_points(series)), list(decode_events(series)))
+        write_text(self.directory / paths.SERIES_TABLE_NAME, table)
 
 
 def _status(kind: type[BaseException] | None, finished: bool) -> Any:

@@ -20,7 +20,10 @@ class Stage:
 STAGES = (
     Stage("base", "materialise the base model", "step", has_curves=True),
     Stage("prepare", "clean and split the data", "row"),
+    Stage("teacher", "make the teacher and let it answer", "step", has_curves=True),
     Stage("train", "adapt the model", "step", has_curves=True),
+    Stage("reward", "train the reward model", "step", has_curves=True),
+    Stage("align", "align the model with preferences or rewards", "step", has_curves=True),
     Stage("evaluate", "score the model on the test split", "example"),
     Stage("deploy", "export, card and load-back check", "prompt"),
 )

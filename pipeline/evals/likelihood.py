@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from pipeline.evals.encoding import EncodedExample
-from pipeline.evals.inputs import bare_model, last_logits, model_inputs
+from pipeline.models.inputs import bare_model, last_logits, model_inputs
 from pipeline.models.loading import Model
 
 # Logits of one forward pass: 1 GiB in float32.

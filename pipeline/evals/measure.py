@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.contract.params import Evaluate
-from pipeline.evals.encoding import encode_example, pad_token_id, stop_token_ids
+from pipeline.evals.encoding import encode_example
 from pipeline.evals.examples import Example
-from pipeline.evals.generation import Decoding, batches_by_length, generate
 from pipeline.evals.likelihood import Likelihood, likelihoods
 from pipeline.evals.text_scores import chrf, exact_match, final_answer, rouge_l
 from pipeline.models.chat import stop_token_id
+from pipeline.models.generation import Decoding, batches_by_length, decoding_of, generate
 from pipeline.models.loading import LoadedModel
 
 
@@ -64,11 +64,6 @@ def measure(
         on_scored(len(batch))
     num_tokens = sum(score.completion_tokens for score in scores.values())
     return Measurement([scores[position] for position in range(len(examples))], num_tokens / max(seconds, 1e-9))
-
-
-def decoding_of(loaded: LoadedModel, max_new_tokens: int) -> Decoding:
-    """How this model's answers end."""
-    return Decoding(max_new_tokens, stop_token_ids(loaded), pad_token_id(loaded.tokenizer))
 
 
 def score(

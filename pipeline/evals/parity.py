@@ -6,12 +6,12 @@ from itertools import zip_longest
 
 import torch
 
-from pipeline.evals.encoding import pad_token_id, stop_token_ids
-from pipeline.evals.generation import Decoding, generate
-from pipeline.evals.inputs import last_logits, model_inputs
 from pipeline.models.chat import encode_prompt
+from pipeline.models.generation import Decoding, generate
+from pipeline.models.inputs import last_logits, model_inputs
 from pipeline.models.loading import LoadedModel
 from pipeline.models.messages import Message
+from pipeline.models.stopping import pad_token_id, stop_token_ids
 
 Prompt = list[Message]
 

@@ -16,8 +16,8 @@ from peft import PeftModel
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from pipeline.evals.generation import Decoding, plain_decoding
 from pipeline.models.chat import encode_prompt
+from pipeline.models.generation import Decoding, plain_decoding
 from pipeline.models.quiet import quiet_libraries
 from pipeline.models.seeding import make_deterministic
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 
+from pipeline.contract.params import Peft
 from pipeline.contract.problems import StageError
 
 DType = Literal["auto", "float32", "bfloat16"]
@@ -28,7 +29,7 @@ def pick_dtype(dtype: DType, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if dtype == "bfloat16" else torch.float32
 
 
-def training_dtype(peft: Literal["none", "lora", "prompt_tuning"], dtype: DType, device: torch.device) -> DType:
+def training_dtype(peft: Peft, dtype: DType, device: torch.device) -> DType:
     """Type of the weights while they are trained; full fine-tuning with `auto` keeps them in float32.
 
     In bfloat16 a step of a usual learning rate is smaller than the last place of most weights, and is lost.

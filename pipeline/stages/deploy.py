@@ -23,9 +23,7 @@ from pipeline.contract.problems import StageError
 from pipeline.contract.recorder import StageRecorder
 from pipeline.evals.card import CardFacts, base_name, known_versions, model_card
 from pipeline.evals.checksums import write_checksums
-from pipeline.evals.encoding import stop_token_ids
 from pipeline.evals.examples import read_examples
-from pipeline.evals.inputs import bare_model
 from pipeline.evals.load_back import ProbeRequest, ask_export
 from pipeline.evals.parity import Comparison, ProbeAnswer, Prompt, answer_probes, compare
 from pipeline.evals.probe import ADAPTER, MODEL
@@ -33,10 +31,12 @@ from pipeline.evals.sizes import weight_bytes
 from pipeline.models.adapter_files import copy_adapter
 from pipeline.models.devices import device_memory, device_name, peak_device_memory, pick_device
 from pipeline.models.export import merge_adapter, save_model
+from pipeline.models.inputs import bare_model
 from pipeline.models.loading import load_model
 from pipeline.models.materialise import empty_directory
 from pipeline.models.quiet import quiet_libraries
 from pipeline.models.seeding import make_deterministic
+from pipeline.models.stopping import stop_token_ids
 from pipeline.models.weights import count_parameters, hash_weights, weight_files
 
 DIRECTORY = paths.model_dir("deploy")

@@ -11,11 +11,11 @@ from pipeline.contract.manifest import Manifest, read_manifest
 from pipeline.contract.params import Params
 from pipeline.contract.recorder import StageRecorder
 from pipeline.models.devices import device_name, pick_device
-from pipeline.models.materialise import empty_directory
 from pipeline.models.quiet import quiet_libraries
 from pipeline.models.seeding import make_deterministic
 from pipeline.training.checkpoints import checkpoint_dir, remove_checkpoints, sweep_checkpoints
-from pipeline.training.saving import untouched, write_model
+from pipeline.training.job import Job
+from pipeline.training.saving import passed_on, write_model
 
 DIRECTORY = paths.model_dir("train")
 
@@ -31,8 +31,7 @@ def run(params: Params) -> None:
 
 
 def _pass_on(base: Manifest, recorder: StageRecorder) -> None:
-    empty_directory(DIRECTORY)
-    untouched(base).write(DIRECTORY)
+    passed_on(base, "train", DIRECTORY)
     recorder.finish({"train/num_steps": 0}, {})
 
 
@@ -43,7 +42,8 @@ def _adapt(params: Params, base: Manifest, recorder: StageRecorder) -> None:
     make_deterministic(params.train.seed, base.num_parameters)
     checkpoints = checkpoint_dir(params, device_name(pick_device()))
     sweep_checkpoints()
-    trained = fine_tune(params, base, checkpoints, recorder)
-    write_model(DIRECTORY, params, base, trained)
+    job = Job("train", params.train.objective, recorder, checkpoints)
+    trained = fine_tune(job, params.train, base, params.base)
+    write_model(DIRECTORY, base, trained, params.base.trust_remote_code)
     remove_checkpoints(checkpoints)
     recorder.finish(trained.metrics, trained.resources)

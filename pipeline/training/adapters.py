@@ -4,10 +4,10 @@ from typing import Any
 
 from peft import LoraConfig, PeftConfig, PromptTuningConfig, PromptTuningInit, TaskType
 
-from pipeline.contract.params import Lora, PromptTuning, Train
+from pipeline.contract.params import Adaptation, Lora, PromptTuning
 
 
-def adapter_config(params: Train, tokenizer_path: str) -> PeftConfig | None:
+def adapter_config(params: Adaptation, tokenizer_path: str) -> PeftConfig | None:
     """Configuration of the adapter; None for full fine-tuning."""
     if params.peft == "lora":
         return _lora(params.lora)

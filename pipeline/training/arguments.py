@@ -6,29 +6,36 @@ from typing import Any
 import torch
 from trl.trainer.sft_config import SFTConfig
 
-from pipeline.contract.params import Train
+from pipeline.contract.params import Adaptation, Optimisation
 
 _EVAL_BATCH_FACTOR = 4
 
 
-def training_arguments(params: Train, output_dir: Path, device: torch.device) -> SFTConfig:
+def sft_arguments(params: Adaptation, output_dir: Path, device: torch.device) -> SFTConfig:
     """Arguments of supervised fine-tuning."""
     return SFTConfig(
-        output_dir=str(output_dir),
-        **_optimisation(params),
-        **_evaluation(params),
-        **_machine(params, device),
+        **common_arguments(params, output_dir, device),
         max_length=params.max_length,
         packing=params.packing,
         eval_packing=False,
         # Rows come with ids and labels; only packing has something left to prepare.
         dataset_kwargs={"skip_prepare_dataset": not params.packing},
-        seed=params.seed,
-        data_seed=params.seed,
     )
 
 
-def _optimisation(params: Train) -> dict[str, Any]:
+def common_arguments(params: Optimisation, output_dir: Path, device: torch.device) -> dict[str, Any]:
+    """Arguments that the trainers of all objectives take."""
+    return {
+        "output_dir": str(output_dir),
+        **_optimisation(params),
+        **_evaluation(params),
+        **_machine(params, device),
+        "seed": params.seed,
+        "data_seed": params.seed,
+    }
+
+
+def _optimisation(params: Optimisation) -> dict[str, Any]:
     schedule = "constant_with_warmup" if params.lr_schedule == "constant" else params.lr_schedule
     return {
         "num_train_epochs": params.num_epochs,
@@ -45,7 +52,7 @@ def _optimisation(params: Train) -> dict[str, Any]:
     }
 
 
-def _evaluation(params: Train) -> dict[str, Any]:
+def _evaluation(params: Optimisation) -> dict[str, Any]:
     return {
         # The progress callback says when: it also knows the last step.
         "eval_strategy": "no",
@@ -65,7 +72,7 @@ def _evaluation(params: Train) -> dict[str, Any]:
     }
 
 
-def _machine(params: Train, device: torch.device) -> dict[str, Any]:
+def _machine(params: Optimisation, device: torch.device) -> dict[str, Any]:
     on_cuda = device.type == "cuda"
     return {
         "use_cpu": not on_cuda,

@@ -1,40 +1,24 @@
-"""Feeds the recorder from the trainer: the one place where the libraries' metric names become ours."""
+"""Feeds the recorder from the trainer: library names become ours, evaluations come at equal shares of the steps."""
 
 import math
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from pipeline.contract.metrics import direction
+from pipeline.contract.params import Optimisation
 from pipeline.contract.problems import StageError
-from pipeline.contract.recorder import StageRecorder
-
-_NAMES = {
-    "loss": "train/loss",
-    "grad_norm": "train/grad_norm",
-    "learning_rate": "train/learning_rate",
-    "mean_token_accuracy": "train/token_accuracy",
-    "num_tokens": "train/num_tokens",
-    "eval_loss": "validation/loss",
-    "eval_mean_token_accuracy": "validation/token_accuracy",
-}
-
-
-def translate(logs: dict[str, Any]) -> dict[str, float]:
-    """Metrics of one log line under our names; what has none is left out."""
-    metrics = {ours: float(logs[theirs]) for theirs, ours in _NAMES.items() if theirs in logs}
-    if "train/loss" in metrics and "epoch" in logs:
-        metrics["train/epoch"] = float(logs["epoch"])
-    return metrics
+from pipeline.training.job import Job
 
 
 class Progress(TrainerCallback):
-    """Records points, asks for evaluation at equal shares of the steps, and stops when the loss is no number."""
+    """Records points, asks for evaluation at equal shares of the steps, and knows the best step."""
 
-    def __init__(self, recorder: StageRecorder, eval_fraction: float, device_name: str) -> None:
-        self._recorder = recorder
-        self._eval_fraction = eval_fraction
+    def __init__(self, job: Job, params: Optimisation, names: Mapping[str, str], best: str, device_name: str) -> None:
+        self._job, self._params, self._names, self._best_name = job, params, names, best
         self._device_name = device_name
         self._interval = 1
         self._num_tokens = 0.0
@@ -46,15 +30,29 @@ class Progress(TrainerCallback):
         self.best: dict[str, float] = {}
         """Validation metrics of the best step."""
         self.best_step = 0
-        """Step with the lowest validation loss."""
+        """Step with the best value of the chosen metric."""
+
+    def final_metrics(self, num_steps: int) -> dict[str, float]:
+        """Scalars that params and seed decide."""
+        stage = self._job.stage
+        kept = ("loss", "num_tokens")
+        last = {f"{stage}/{name}": self.last[f"{stage}/{name}"] for name in kept if f"{stage}/{name}" in self.last}
+        return last | self.best | {f"{stage}/best_step": self.best_step, f"{stage}/num_steps": num_steps}
+
+    def resources(self, num_steps: int) -> dict[str, float | int | None]:
+        """Scalars that the machine decides."""
+        seconds = self.training_time_s or math.nan
+        speed: dict[str, float | int | None] = {"steps_per_second": round(num_steps / seconds, 3)}
+        num_tokens = self.last.get(f"{self._job.stage}/num_tokens")
+        return speed if num_tokens is None else speed | {"tokens_per_second": round(num_tokens / seconds, 1)}
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Announce the number of steps."""
         del args, control, kwargs
-        self._interval = max(1, round(state.max_steps * self._eval_fraction))
-        self._recorder.plan(state.max_steps, self._device_name)
+        self._interval = max(1, round(state.max_steps * self._params.eval_fraction))
+        self._job.recorder.plan(state.max_steps, self._device_name)
         self._clock = time.monotonic()
 
     def on_step_end(
@@ -79,39 +77,59 @@ class Progress(TrainerCallback):
     ) -> None:
         """Record one point."""
         del args, control, kwargs
-        metrics = translate(logs or {})
+        metrics = self._translate(logs or {})
         if not metrics:
             return
-        if "train/num_tokens" in metrics and "train/loss" in metrics:
-            metrics["train/tokens_per_second"] = self._throughput(metrics["train/num_tokens"])
-        self._recorder.log(state.global_step, metrics)
+        stage = self._job.stage
+        if f"{stage}/loss" in metrics:
+            metrics |= self._throughput(metrics)
+        self._job.recorder.log(state.global_step, metrics)
         self.last.update(metrics)
-        _check_finite(metrics, state.global_step)
-        if "validation/loss" in metrics:
+        self._check_finite(metrics, state.global_step)
+        if any(name.startswith(f"{self._job.validation}/") for name in metrics):
             self._evaluated(state, metrics)
 
-    def _throughput(self, num_tokens: float) -> float:
-        elapsed, seen = time.monotonic() - self._clock, num_tokens - self._num_tokens
+    def _translate(self, logs: dict[str, Any]) -> dict[str, float]:
+        """Metrics of one log line under our names; what has none is left out."""
+        metrics = {self._names[name]: float(value) for name, value in logs.items() if name in self._names}
+        if f"{self._job.stage}/loss" not in metrics:
+            metrics.pop(f"{self._job.stage}/epoch", None)
+        return metrics
+
+    def _throughput(self, metrics: Mapping[str, float]) -> dict[str, float]:
+        """Tokens per second since the last such line, where the trainer counts tokens."""
+        now = time.monotonic()
+        elapsed, self._clock = now - self._clock, now
         self.training_time_s += elapsed
-        self._clock, self._num_tokens = time.monotonic(), num_tokens
-        return round(seen / elapsed, 1) if elapsed > 0 else math.nan
+        num_tokens = metrics.get(f"{self._job.stage}/num_tokens")
+        if num_tokens is None:
+            return {}
+        seen, self._num_tokens = num_tokens - self._num_tokens, num_tokens
+        return {f"{self._job.stage}/tokens_per_second": round(seen / elapsed, 1) if elapsed > 0 else math.nan}
 
     def _evaluated(self, state: TrainerState, metrics: dict[str, float]) -> None:
         self._clock = time.monotonic()
-        loss = metrics["validation/loss"]
-        if not self.best or loss < self.best["validation/loss"]:
-            self.best, self.best_step = metrics, state.global_step
-        train_loss = self.last.get("train/loss", math.nan)
+        value = metrics.get(self._best_name)
+        if value is not None and (not self.best or self._is_better(value)):
+            self.best = {name: value for name, value in metrics.items() if name.startswith(self._job.validation)}
+            self.best_step = state.global_step
+        loss = self.last.get(f"{self._job.stage}/loss", math.nan)
+        name = self._best_name.replace("/", " ").replace("_", " ")
+        shown = math.nan if value is None else value
         sys.stdout.write(
-            f"train: step {state.global_step} of {state.max_steps}, loss {train_loss:.4f}, validation loss {loss:.4f}\n"
+            f"{self._job.stage}: step {state.global_step} of {state.max_steps}, loss {loss:.4f}, {name} {shown:.4f}\n"
         )
         sys.stdout.flush()
 
+    def _is_better(self, value: float) -> bool:
+        best = self.best[self._best_name]
+        return value > best if direction(self._best_name) == "higher" else value < best
 
-def _check_finite(metrics: dict[str, float], step: int) -> None:
-    for name in ("train/loss", "train/grad_norm", "validation/loss"):
-        if not math.isfinite(metrics.get(name, 0.0)):
-            raise StageError(
-                f"{name} is {metrics[name]} at step {step}; "
-                "lower train.learning_rate, or raise train.warmup_fraction, or clip harder with train.max_grad_norm"
-            )
+    def _check_finite(self, metrics: dict[str, float], step: int) -> None:
+        section, stage = self._job.section, self._job.stage
+        for name in (f"{stage}/loss", f"{stage}/grad_norm", f"{self._job.validation}/loss"):
+            if not math.isfinite(metrics.get(name, 0.0)):
+                raise StageError(
+                    f"{name} is {metrics[name]} at step {step}; lower {section}.learning_rate, "
+                    f"or raise {section}.warmup_fraction, or clip harder with {section}.max_grad_norm"
+                )

@@ -13,7 +13,7 @@ from pipeline.contract.problems import StageError
 from pipeline.models.chat import encode_example, stop_token_id
 
 IGNORED = -100
-_COLUMNS = ["prompt", "completion"]
+_COLUMNS = ["id", "prompt", "completion"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,15 @@ class EncodedSplit:
         return pa.table({"input_ids": pa.array(self.input_ids), "labels": pa.array(self.labels)})
 
 
-def encode_split(path: Path, tokenizer: PreTrainedTokenizerBase, max_length: int) -> EncodedSplit:
+def encode_split(
+    path: Path, tokenizer: PreTrainedTokenizerBase, max_length: int, section: str = "train", max_rows: int | None = None
+) -> EncodedSplit:
     """Rows of a split, cut to `max_length` tokens; StageError when nothing, or no stop token, is left to learn."""
     stop_id = stop_token_id(tokenizer)
     all_ids: list[list[int]] = []
     all_labels: list[list[int]] = []
     num_truncated = num_dropped = 0
-    for row in _read(path):
+    for row in read_rows(path, max_rows):
         prompt_ids, completion_ids = encode_example(tokenizer, row["prompt"], row["completion"], stop_id)
         if len(prompt_ids) >= max_length:
             num_dropped += 1
@@ -56,11 +58,12 @@ def encode_split(path: Path, tokenizer: PreTrainedTokenizerBase, max_length: int
         all_ids.append(ids)
         all_labels.append([IGNORED] * len(prompt_ids) + ids[len(prompt_ids) :])
     split = EncodedSplit(all_ids, all_labels, num_truncated, num_dropped)
-    _check(split, stop_id, path, max_length)
+    _check(split, stop_id, path, f"{section}.max_length is {max_length}")
     return split
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
+def read_rows(path: Path, max_rows: int | None = None) -> list[dict[str, Any]]:
+    """Rows of a prepared split, the first ones by id where there is a limit."""
     try:
         rows: list[dict[str, Any]] = pq.read_table(path, columns=_COLUMNS).to_pylist()
     except FileNotFoundError as error:
@@ -72,11 +75,11 @@ def _read(path: Path) -> list[dict[str, Any]]:
         ) from error
     if not rows:
         raise StageError(f"{path}: holds no rows; give prepare more data or another split")
-    return rows
+    return rows if max_rows is None else sorted(rows, key=lambda row: str(row["id"]))[:max_rows]
 
 
-def _check(split: EncodedSplit, stop_id: int, path: Path, max_length: int) -> None:
-    cut = f"train.max_length is {max_length}: in {path} every"
+def _check(split: EncodedSplit, stop_id: int, path: Path, limit: str) -> None:
+    cut = f"{limit}: in {path} every"
     if not split.input_ids:
         raise StageError(f"{cut} prompt is at least that long, so no token would be trained; raise it")
     if all(label == IGNORED for label in chain.from_iterable(split.labels)):

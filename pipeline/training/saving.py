@@ -1,68 +1,66 @@
 """Writes a model directory from the best checkpoint; equal runs give equal bytes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.contract.manifest import Adapter, Manifest
-from pipeline.contract.params import Params
 from pipeline.models.adapter_files import copy_adapter
 from pipeline.models.loading import load_tokenizer
 from pipeline.models.materialise import empty_directory
 from pipeline.models.rounding import copy_rounded
 from pipeline.models.tokenizer import save_tokenizer
 from pipeline.models.weights import CONFIG_FILE, INDEX_FILE, copy_file, hash_weights, weight_files
-from pipeline.training.sft import Trained
+from pipeline.training.job import Trained
 
 ADAPTER_DIR = "adapter"
 
 
-def write_model(directory: Path, params: Params, base: Manifest, trained: Trained) -> Manifest:
-    """Fill the folder with what was trained, its manifest last."""
+def write_model(directory: Path, start: Manifest, trained: Trained, trust_remote_code: bool) -> Manifest:
+    """Fill the folder with what was trained from `start`, its manifest last."""
     empty_directory(directory)
-    if params.train.peft == "none":
-        manifest = _write_full(directory, params, base, trained)
-    else:
-        manifest = _write_adapter(directory, params.train.peft, base, trained)
+    method = trained.step.method
+    changes = _write_full(directory, start, trained, trust_remote_code) if method == "full" else None
+    manifest = replace(
+        start,
+        stage=trained.step.stage,
+        method=method,
+        num_parameters=trained.num_parameters,
+        num_trainable_parameters=trained.step.num_trainable_parameters,
+        lineage=(*start.lineage, trained.step),
+        **(changes if changes is not None else _write_adapter(directory, start, trained)),
+    )
     manifest.write(directory)
     return manifest
 
 
-def untouched(base: Manifest) -> Manifest:
-    """Manifest of a stage that passes the base model on."""
-    return _successor(base, "base", base.weights, base.tokenizer, (), base.num_parameters, 0, base.weights_sha256)
+def passed_on(manifest: Manifest, stage: str, directory: Path) -> Manifest:
+    """Write the manifest of a stage that hands a model on untouched: it points at the files of those before it."""
+    empty_directory(directory)
+    result = replace(manifest, stage=stage)
+    result.write(directory)
+    return result
 
 
-def _write_adapter(directory: Path, method: str, base: Manifest, trained: Trained) -> Manifest:
+def _write_adapter(directory: Path, start: Manifest, trained: Trained) -> dict[str, tuple[Adapter, ...]]:
     target = directory / ADAPTER_DIR
-    copy_adapter(trained.checkpoint, target, base.weights, None)
-    adapter = Adapter(target.as_posix(), method, trained.num_trainable_parameters)
-    return _successor(
-        base,
-        method,
-        base.weights,
-        base.tokenizer,
-        (*base.adapters, adapter),
-        trained.num_parameters,
-        trained.num_trainable_parameters,
-        base.weights_sha256,
-    )
+    copy_adapter(trained.checkpoint, target, start.weights, None)
+    adapter = Adapter(target.as_posix(), trained.step.method, trained.step.num_trainable_parameters)
+    return {"adapters": (*start.adapters, adapter)}
 
 
-def _write_full(directory: Path, params: Params, base: Manifest, trained: Trained) -> Manifest:
+def _write_full(directory: Path, start: Manifest, trained: Trained, trust_remote_code: bool) -> dict[str, object]:
     _copy_weights(trained, directory)
-    copy_file(Path(base.weights) / "generation_config.json", directory / "generation_config.json")
-    for file in Path(base.weights).glob("*.py"):
+    copy_file(Path(start.weights) / "generation_config.json", directory / "generation_config.json")
+    for file in Path(start.weights).glob("*.py"):
         copy_file(file, directory / file.name)
-    save_tokenizer(load_tokenizer(Path(base.tokenizer), params.base.trust_remote_code), directory)
-    return _successor(
-        base,
-        "full",
-        directory.as_posix(),
-        directory.as_posix(),
-        (),
-        trained.num_parameters,
-        trained.num_trainable_parameters,
-        hash_weights(weight_files(directory)),
-    )
+    save_tokenizer(load_tokenizer(Path(start.tokenizer), trust_remote_code), directory)
+    name = directory.as_posix()
+    return {
+        "weights": name,
+        "tokenizer": name,
+        "adapters": (),
+        "weights_sha256": hash_weights(weight_files(directory)),
+    }
 
 
 def _copy_weights(trained: Trained, directory: Path) -> None:
@@ -73,27 +71,3 @@ def _copy_weights(trained: Trained, directory: Path) -> None:
     names += [name for name in (INDEX_FILE, CONFIG_FILE) if (trained.checkpoint / name).is_file()]
     for name in names:
         copy_file(trained.checkpoint / name, directory / name)
-
-
-def _successor(
-    base: Manifest,
-    method: str,
-    weights: str,
-    tokenizer: str,
-    adapters: tuple[Adapter, ...],
-    num_parameters: int,
-    num_trainable_parameters: int,
-    weights_sha256: str,
-) -> Manifest:
-    return Manifest(
-        stage="train",
-        base_source=base.base_source,
-        base_revision=base.base_revision,
-        weights=weights,
-        tokenizer=tokenizer,
-        method=method,
-        adapters=adapters,
-        num_parameters=num_parameters,
-        num_trainable_parameters=num_trainable_parameters,
-        weights_sha256=weights_sha256,
-    )

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import torch
 from torch.utils.data import Sampler
 from trl.trainer.sft_trainer import SFTTrainer
 
@@ -42,9 +41,3 @@ class CompletionTrainer(SFTTrainer):
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Leave the card to the deploy stage: a checkpoint needs none."""
-
-
-def num_parameters(model: Any) -> tuple[int, int]:
-    """All parameters and the trainable ones."""
-    parameters: list[torch.nn.Parameter] = list(model.parameters())
-    return sum(p.numel() for p in parameters), sum(p.numel() for p in parameters if p.requires_grad)

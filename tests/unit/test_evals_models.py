@@ -13,11 +13,11 @@ from pipeline.contract.params import Base, Evaluate
 from pipeline.contract.paths import split_file
 from pipeline.evals.encoding import EncodedExample, encode_example
 from pipeline.evals.examples import read_examples
-from pipeline.evals.generation import generate
-from pipeline.evals.inputs import bare_model
 from pipeline.evals.likelihood import likelihoods
 from pipeline.evals.measure import decoding_of, measure
 from pipeline.models.chat import encode_prompt, stop_token_id
+from pipeline.models.generation import generate
+from pipeline.models.inputs import bare_model
 from pipeline.models.loading import LoadedModel, load_model
 
 CPU = torch.device("cpu")

@@ -4,8 +4,8 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from pipeline.evals.encoding import EncodedExample
-from pipeline.evals.generation import Decoding, generate
 from pipeline.evals.likelihood import likelihoods
+from pipeline.models.generation import Decoding, generate
 
 PROMPTS = [[5, 6, 7, 8, 9, 10, 11], [12], [13, 14, 15]]
 

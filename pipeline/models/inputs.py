@@ -60,7 +60,7 @@ def _soft_prompt(model: Model) -> torch.Tensor | None:
     if not isinstance(model, PeftModel) or not model.active_peft_config.is_prompt_learning:
         return None
     if model.active_peft_config.peft_type not in _EMBEDDED_PROMPTS:
-        raise StageError(f"evaluate: cannot batch an adapter of type {model.active_peft_config.peft_type}")
+        raise StageError(f"cannot batch an adapter of type {model.active_peft_config.peft_type}")
     prompt: torch.Tensor = model.get_prompt(batch_size=1)[0]
     return prompt
 

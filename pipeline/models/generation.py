@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from transformers import GenerationConfig
 
-from pipeline.evals.inputs import bare_model, model_inputs
-from pipeline.models.loading import Model
+from pipeline.models.inputs import bare_model, model_inputs
+from pipeline.models.loading import LoadedModel, Model
+from pipeline.models.stopping import pad_token_id, stop_token_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,11 @@ class Decoding:
             eos_token_id=self.stop_ids,
             pad_token_id=self.pad_id,
         )
+
+
+def decoding_of(loaded: LoadedModel, max_new_tokens: int) -> Decoding:
+    """How this model's answers end."""
+    return Decoding(max_new_tokens, stop_token_ids(loaded), pad_token_id(loaded.tokenizer))
 
 
 @torch.inference_mode()
