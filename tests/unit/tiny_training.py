@@ -34,6 +34,18 @@ SCHEMA = pa.schema(
         "num_tokens": pa.int64(),
     }
 )
+PREFERENCES_SCHEMA = pa.schema(
+    {
+        "id": pa.string(),
+        "category": pa.string(),
+        "prompt": pa.list_(pa.struct({"role": pa.string(), "content": pa.string()})),
+        "chosen": pa.string(),
+        "rejected": pa.string(),
+        "completion": pa.string(),
+        "label": pa.bool_(),
+        "num_tokens": pa.int64(),
+    }
+)
 WORDS = ("list", "count", "files", "lines", "folder", "notes", "below", "size", "name", "user")
 
 
@@ -102,6 +114,23 @@ def write_split(split: str, num_rows: int, *, repeat: int = 1) -> None:
     path = paths.split_file(split)
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(rows, SCHEMA), path)
+
+
+def write_preferences(split: str, num_rows: int, *, rated: bool = False) -> None:
+    """Write comparisons as `prepare` does: good answers are made of the first words, bad ones of the others."""
+    rng = random.Random(split)
+    half = len(WORDS) // 2
+    rows: list[dict[str, Any]] = []
+    for number in range(num_rows):
+        prompt = " ".join(rng.sample(WORDS, rng.randint(1, 6)))
+        good, bad = (" ".join(rng.sample(words, rng.randint(1, 4))) for words in (WORDS[:half], WORDS[half:]))
+        row = {"id": f"{split}-{number:04}", "category": ("short", "long")[number % 2], "num_tokens": 1}
+        answers = {"completion": (bad, good)[number % 2], "label": bool(number % 2)}
+        pair = {"chosen": good, "rejected": bad}
+        rows.append(row | {"prompt": [{"role": "user", "content": prompt}]} | (answers if rated else pair))
+    path = paths.preferences_file(split)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows, PREFERENCES_SCHEMA), path)
 
 
 def _make_model(architecture: Architecture, vocab_size: int) -> PreTrainedModel:
