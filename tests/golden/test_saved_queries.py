@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 from tests.unit.store_repos import TEMPLATE, finetui_project, lock
-from tui.core.columns import method_of
 from tui.core.experiments import Experiment
 from tui.core.keys import MISSING, Key
+from tui.core.methods import method_of
 from tui.store import GitStore
 
 EXACT = Key("metric", "test/exact_match")

@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.core.columns import choose_columns, method_of, sort_key
+from pipeline.contract.params import Params
+from tui.core.columns import choose_columns, sort_key
 from tui.core.comparison import compare
-from tui.core.experiments import Experiment
+from tui.core.experiments import Experiment, flatten
+from tui.core.form import with_overrides
 from tui.core.keys import MISSING, same
+from tui.core.methods import NEEDS, applies, method_of
 from tui.core.values import format_delta, format_param, format_value
 
 
@@ -89,6 +92,10 @@ def train(peft: str, objective: str = "sft", **more: Any) -> dict[str, Any]:
     return {"train": {**section, **more}, "seed": 0}
 
 
+def aligned(objective: str, reward_model: float) -> dict[str, Any]:
+    return {**train("lora"), "align": {"objective": objective, "rewards": {"reward_model": reward_model}}}
+
+
 @pytest.mark.parametrize(
     ("params", "method"),
     [
@@ -97,6 +104,29 @@ def train(peft: str, objective: str = "sft", **more: Any) -> dict[str, Any]:
         (train("prompt_tuning"), "prompt tuning"),
         (train("lora", "none"), "base"),
         (train("lora", "distill"), "distill lora"),
+        (train("lora", "distill", distill={"level": "logit"}), "distill lora"),
+        (train("none", "distill"), "distill full"),
+        (train("lora", "teacher"), "teacher"),
+        (train("lora", "merge"), "merge"),
+        (train("p_tuning"), "p tuning"),
+        (train("prefix_tuning"), "prefix tuning"),
+        (train("ia3"), "ia3"),
+        (train("lora", lora={"dora": True}), "dora"),
+        (train("lora", lora={"rslora": True}), "rslora"),
+        (train("lora", lora={"dora": True, "rslora": True}), "dora rslora"),
+        (train("lora", lora={"init": "pissa"}), "pissa"),
+        (train("lora", lora={"init": "gaussian"}), "lora"),
+        (train("lora", lora={"quantization": "nf4"}), "qlora"),
+        (train("lora", "none", lora={"dora": True}), "base"),
+        ({**train("lora"), "align": {"objective": "dpo"}}, "lora + dpo"),
+        (
+            {**train("lora"), "align": {"objective": "rloo", "rewards": {"reward_model": 1.0}}},
+            "lora + rloo (reward model)",
+        ),
+        (aligned("grpo", 0.0), "lora + grpo"),
+        (aligned("dpo", 1.0), "lora + dpo"),
+        ({**train("lora"), "reward": {"objective": "bradley_terry"}}, "lora + reward model"),
+        ({**train("none", "none"), "align": {"objective": "grpo"}}, "base + grpo"),
         ({"train": {"peft": 3}}, None),
         ({}, None),
     ],
@@ -128,6 +158,47 @@ def test_a_param_that_means_nothing_to_the_method_is_not_shown() -> None:
     ]
     rank = next(column for column in choose_columns(rows) if column.text == "train.lora.r")
     assert [rank.format(row) for row in rows] == ["8", "-", "-"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "with_effect", "without"),
+    [
+        ({}, "train.lora.r", "train.prompt_tuning.num_virtual_tokens"),
+        ({}, "align.objective", "align.beta"),
+        ({}, "teacher.source", "teacher.train.lora.r"),
+        ({}, "train.num_epochs", "train.distill.level"),
+        ({"train.max_steps": 5}, "train.max_steps", "train.num_epochs"),
+        ({"train.objective": "merge"}, "train.merge.adapters", "train.learning_rate"),
+        ({"train.objective": "merge"}, "train.merge.combination", "train.merge.density"),
+        ({"align.objective": "dpo"}, "align.dpo.loss", "align.rollout.temperature"),
+        ({"align.objective": "grpo"}, "align.rollout.temperature", "align.dpo.loss"),
+        ({"align.objective": "rloo", "align.peft": "none"}, "align.beta", "align.lora.r"),
+        ({"teacher.source": "starter"}, "teacher.train.learning_rate", "teacher.train.lora.r"),
+        ({"teacher.source": "starter", "teacher.objective": "none"}, "teacher.top_k", "teacher.train.learning_rate"),
+        ({"reward.objective": "bradley_terry"}, "reward.lora.r", "reward.watch.max_kl"),
+        ({"train.peft": "p_tuning"}, "train.p_tuning.hidden_size", "train.p_tuning.dropout"),
+        ({"train.objective": "distill"}, "train.distill.temperature", "train.distill.jsd_beta"),
+    ],
+)
+def test_what_has_no_effect_is_known(changes: dict[str, Any], with_effect: str, without: str) -> None:
+    row = experiment("a", with_overrides(Params().model_dump(), changes))
+    assert (applies(with_effect, row), applies(without, row)) == (True, False)
+
+
+def test_every_need_is_about_keys_of_the_schema() -> None:
+    keys = {key for key, _ in flatten(Params().model_dump())}
+    assert len(NEEDS) > 60
+    for need in NEEDS:
+        assert not need.key or need.key in keys
+        for name in (*need.names, *need.but):
+            assert any(key == name or (name.endswith(".") and key.startswith(name)) for key in keys), name
+
+
+def test_with_the_defaults_of_the_schema_most_of_it_has_no_effect() -> None:
+    row = experiment("a", Params().model_dump())
+    keys = [key for key, _ in flatten(Params().model_dump())]
+    assert len(keys) > 250
+    assert sum(applies(key, row) for key in keys) < 90
 
 
 @pytest.mark.parametrize("descending", [False, True])

@@ -9,21 +9,22 @@ from pipeline.contract.metrics import Direction, direction
 from pipeline.contract.paths import METRICS_DIR
 from tui.core.experiments import Experiment
 from tui.core.keys import MISSING, Key, Side, all_keys, same, varying
+from tui.core.methods import TOLD, applies, method_of
 from tui.core.values import format_param, format_value
 
 _FIRST_METRICS = (
-    "test/exact_match", "test/accuracy", "test/loss", "test/chrf", "model/num_trainable_parameters",
-    "train/duration_s", "train/peak_memory_bytes", "model/adapter_bytes", "test/rouge_l", "test/perplexity",
-    "validation/loss", "train/loss", "train/tokens_per_second", "evaluate/tokens_per_second", "base/exact_match",
+    "test/exact_match", "test/reward", "test/accuracy", "pairs/accuracy", "test/loss", "test/kl_to_start",
+    "model/num_trainable_parameters", "train/duration_s", "evaluate/tokens_per_second", "start/exact_match",
+    "align/reward", "align/kl", "test/chrf", "model/num_parameters", "train/peak_memory_bytes", "model/adapter_bytes",
+    "align/duration_s", "test/rouge_l", "test/perplexity", "validation/loss", "train/loss",
+    "align/completion_tokens", "train/tokens_per_second", "base/exact_match",
 )  # fmt: skip
 _FIRST_PARAMS = (
-    "train.learning_rate", "train.lora.r", "train.prompt_tuning.num_virtual_tokens", "train.num_epochs",
-    "train.max_steps", "train.batch_size", "base.source", "prepare.source",
+    "train.learning_rate", "align.learning_rate", "train.lora.r", "train.prompt_tuning.num_virtual_tokens",
+    "train.p_tuning.num_virtual_tokens", "train.prefix_tuning.num_virtual_tokens", "train.max_rows",
+    "train.num_epochs", "train.max_steps", "align.beta", "align.num_epochs", "align.max_steps", "train.batch_size",
+    "align.batch_size", "base.source", "base.starter.hidden_size", "base.starter.num_layers", "prepare.source",
 )  # fmt: skip
-_NEEDS_PEFT = {"train.lora.": "lora", "train.prompt_tuning.": "prompt_tuning"}
-_IN_METHOD = {"train.objective", "train.peft"}
-_PEFT = Key("param", "train.peft")
-_OBJECTIVE = Key("param", "train.objective")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def choose_columns(experiments: Sequence[Experiment]) -> list[Column]:
     params, metrics = _columns(experiments, "param"), _columns(experiments, "metric")
     methods = {method_of(experiment) for experiment in experiments} - {None}
     columns = [Column("method", "method", "method", "none", len(methods) > 1)] if methods else []
-    rest = [column for column in params if not (methods and column.text in _IN_METHOD)]
+    rest = [column for column in params if not (methods and column.text in TOLD)]
     rest = sorted(rest, key=lambda column: _position(_FIRST_PARAMS, column.text))
     rest += sorted(metrics, key=lambda column: metric_order(column.text))
     return columns + [column for column in rest if column.varies] + [column for column in rest if not column.varies]
@@ -101,28 +102,6 @@ def short_title(key: Key) -> str:
     folder = METRICS_DIR.as_posix() + "/"
     stage = key.path.removeprefix(folder).partition("/")[0] if key.path.startswith(folder) else key.path
     return f"{stage}:{key.name}"
-
-
-def method_of(experiment: Experiment) -> str | None:
-    """What a finetui experiment does with the model: base, full, lora, prompt tuning; None in other projects."""
-    peft, objective = _PEFT.value(experiment), _OBJECTIVE.value(experiment)
-    if not isinstance(peft, str) or not isinstance(objective, str):
-        return None
-    if objective == "none":
-        return "base"
-    name = "full" if peft == "none" else peft.replace("_", " ")
-    return name if objective == "sft" else f"{objective} {name}"
-
-
-def applies(name: str, experiment: Experiment) -> bool:
-    """Whether a param of a finetui experiment has any effect: the rank means nothing to a soft prompt."""
-    if not name.startswith("train."):
-        return True
-    method = method_of(experiment)
-    if method is None or name in _IN_METHOD:
-        return True
-    needed = next((peft for prefix, peft in _NEEDS_PEFT.items() if name.startswith(prefix)), None)
-    return method != "base" and (needed is None or _PEFT.value(experiment) == needed)
 
 
 @total_ordering

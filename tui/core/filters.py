@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tui.core.columns import method_of
 from tui.core.experiments import Experiment
 from tui.core.keys import MISSING, Key, all_keys
+from tui.core.methods import method_of
 
 Predicate = Callable[[Experiment], bool]
 

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from pipeline.contract.metrics import direction
-from tui.core.columns import method_of
 from tui.core.experiments import Experiment
 from tui.core.keys import MISSING, all_keys, flat
+from tui.core.methods import method_of
 from tui.core.runs import Run
 from tui.core.series import Series
 from tui.core.values import format_param

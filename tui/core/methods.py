@@ -1,0 +1,197 @@
+"""What a finetui experiment does with the model, in a few words, and which of its params have any effect on that."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pipeline.contract.params import Params
+from tui.core.experiments import Experiment, flatten
+from tui.core.keys import MISSING, Key
+
+Get = Callable[[str], Any]
+"""Value of a dotted key; MISSING where there is none."""
+
+TOLD = {
+    "train.objective", "train.peft", "train.lora.dora", "train.lora.rslora", "train.lora.quantization",
+    "reward.objective", "align.objective",
+}  # fmt: skip
+"""Params that the name of the method tells."""
+
+_PEFTS = {"none": "full", "prompt_tuning": "prompt tuning", "prefix_tuning": "prefix tuning", "p_tuning": "p tuning"}
+_HANDED_ON = {"none": "base", "teacher": "teacher", "merge": "merge"}
+_STARTED = ("pissa", "olora")
+_FROM_REWARDS = ("rloo", "grpo")
+_NONE = (None, "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Params that have an effect only while another one has certain values."""
+
+    names: tuple[str, ...]
+    """Keys, or what they begin with if it ends in a dot."""
+    key: str
+    """The one that decides; empty if nothing ever gives them an effect."""
+    values: tuple[Any, ...] = ()
+    """What it must be."""
+    other_than: tuple[Any, ...] = ()
+    """What it must not be; used where values is empty."""
+    but: tuple[str, ...] = ()
+    """Those that have an effect nevertheless."""
+
+    def concerns(self, name: str) -> bool:
+        """Whether this is about a key."""
+        return _begins(name, self.names) and not _begins(name, self.but)
+
+    def is_met(self, get: Get) -> bool:
+        """Whether they have an effect now."""
+        if not self.key:
+            return False
+        value = _value(get, self.key)
+        return value in self.values if self.values else value not in self.other_than
+
+
+def _optimisation(section: str) -> Iterator[Need]:
+    """What all trainings have in common."""
+    watch = f"{section}watch."
+    yield Need((f"{section}num_epochs",), f"{section}max_steps", (None,))
+    yield Need((f"{section}sharding",), f"{section}num_processes", other_than=(1,))
+    patience = (f"{watch}early_stopping_patience", f"{watch}early_stopping_min_change")
+    yield Need(patience, f"{watch}early_stopping_metric", other_than=_NONE)
+    yield Need((f"{watch}overfitting_patience",), f"{watch}overfitting", other_than=("off",))
+    yield Need((f"{watch}spike_factor",), f"{watch}spike", other_than=("off",))
+    yield Need((f"{watch}max_kl",), f"{watch}kl", other_than=("off",))
+    yield Need((f"{watch}sample_interval", f"{watch}sample_max_new_tokens"), f"{watch}num_samples", other_than=(0,))
+
+
+def _lora(section: str) -> Iterator[Need]:
+    yield Need((f"{section}lora.",), f"{section}peft", ("lora",))
+
+
+def _adaptation(section: str) -> Iterator[Need]:
+    """What the student and the teacher have in common."""
+    yield from _optimisation(section)
+    yield from _lora(section)
+    for peft in ("ia3", "prompt_tuning", "prefix_tuning", "p_tuning"):
+        yield Need((f"{section}{peft}.",), f"{section}peft", (peft,))
+    yield Need((f"{section}prompt_tuning.init_text",), f"{section}prompt_tuning.init", ("text",))
+    yield Need((f"{section}prefix_tuning.hidden_size",), f"{section}prefix_tuning.projection", (True,))
+    layers = (f"{section}p_tuning.num_layers", f"{section}p_tuning.dropout")
+    yield Need(layers, f"{section}p_tuning.encoder", ("lstm",))
+
+
+def _never(*names: str) -> Need:
+    """Params that a section has only because all trainings have them."""
+    return Need(names, "")
+
+
+NEEDS: tuple[Need, ...] = (
+    Need(("base.revision",), "base.source", other_than=("starter",)),
+    Need(("base.starter.", "base.seed"), "base.source", ("starter",)),
+    Need(("prepare.num_rows",), "prepare.source", ("starter",)),
+    Need(("prepare.preferences.format", "prepare.preferences.max_rows"), "prepare.preferences.source", (), _NONE),
+    Need(("teacher.",), "teacher.source", (), _NONE, but=("teacher.source",)),
+    Need(("teacher.revision",), "teacher.source", other_than=("starter",)),
+    Need(("teacher.starter.", "teacher.seed"), "teacher.source", ("starter",)),
+    Need(("teacher.train.",), "teacher.objective", ("sft",)),
+    _never("teacher.train.watch.reward_collapse", "teacher.train.watch.kl", "teacher.train.watch.max_kl"),
+    *_adaptation("teacher.train."),
+    Need(
+        ("train.",), "train.objective", ("sft", "distill"), but=("train.objective", "train.seed", "train.merge.")
+    ),
+    Need(("train.seed",), "train.objective", ("sft", "distill", "merge")),
+    Need(("train.merge.",), "train.objective", ("merge",)),
+    Need(("train.merge.density",), "train.merge.combination", other_than=("linear",)),
+    Need(("train.distill.",), "train.objective", ("distill",)),
+    Need(("train.distill.divergence", "train.distill.temperature"), "train.distill.level", ("logit", "on_policy")),
+    Need(("train.distill.hard_label_weight",), "train.distill.level", other_than=("sequence",)),
+    Need(("train.distill.jsd_beta",), "train.distill.divergence", ("jsd",)),
+    Need(("train.distill.jsd_beta",), "train.distill.level", other_than=("sequence",)),
+    Need(("train.distill.max_new_tokens", "train.distill.sampling_temperature"), "train.distill.level", ("on_policy",)),
+    _never("train.watch.reward_collapse", "train.watch.kl", "train.watch.max_kl"),
+    *_adaptation("train."),
+    Need(("reward.",), "reward.objective", (), _NONE, but=("reward.objective",)),
+    _never("reward.watch.reward_collapse", "reward.watch.kl", "reward.watch.max_kl"),
+    _never("reward.watch.num_samples", "reward.watch.sample_interval", "reward.watch.sample_max_new_tokens"),
+    *_optimisation("reward."),
+    *_lora("reward."),
+    Need(("align.",), "align.objective", (), _NONE, but=("align.objective",)),
+    Need(("align.dpo.",), "align.objective", ("dpo",)),
+    Need(("align.kto.",), "align.objective", ("kto",)),
+    Need(("align.grpo.",), "align.objective", ("grpo",)),
+    Need(("align.rollout.", "align.watch.reward_collapse"), "align.objective", _FROM_REWARDS),
+    Need(("align.rewards.max_tokens",), "align.rewards.length_penalty", other_than=(0,)),
+    *_optimisation("align."),
+    *_lora("align."),
+)  # fmt: skip
+"""All of them must be met that concern a key."""
+
+
+def method_of(experiment: Experiment) -> str | None:
+    """What a finetui experiment does with the model: `base`, `dora`, `distill full`, `lora + dpo`; None elsewhere."""
+    get = _getter(experiment)
+    if not all(isinstance(get(key), str) for key in ("train.objective", "train.peft")):
+        return None
+    steps = [_adapted(get)]
+    align, reward = _value(get, "align.objective"), _value(get, "reward.objective")
+    if align not in _NONE:
+        judged = align in _FROM_REWARDS and _value(get, "align.rewards.reward_model")
+        steps.append(f"{align} (reward model)" if judged else str(align))
+    elif reward not in _NONE:
+        steps.append("reward model")
+    return " + ".join(steps)
+
+
+def _adapted(get: Get) -> str:
+    objective = str(get("train.objective"))
+    if objective in _HANDED_ON:
+        return _HANDED_ON[objective]
+    peft = str(get("train.peft"))
+    name = _lora_name(get) if peft == "lora" else _PEFTS.get(peft, peft)
+    return name if objective == "sft" else f"{objective} {name}"
+
+
+def _lora_name(get: Get) -> str:
+    """The member of the family; several words where it is several."""
+    init = _value(get, "train.lora.init")
+    words = ["qlora"] if _value(get, "train.lora.quantization") == "nf4" else []
+    words += [init] if init in _STARTED else []
+    words += [name for name in ("dora", "rslora") if _value(get, f"train.lora.{name}") is True]
+    return " ".join(words) or "lora"
+
+
+def applies(name: str, experiment: Experiment) -> bool:
+    """Whether a param of a finetui experiment has any effect: the rank means nothing to a soft prompt."""
+    needs = needs_of(name)
+    return not needs or method_of(experiment) is None or unmet(name, _getter(experiment)) is None
+
+
+def unmet(name: str, get: Get) -> Need | None:
+    """Why a param has no effect; None if it has one."""
+    return next((need for need in needs_of(name) if not need.is_met(get)), None)
+
+
+@cache
+def needs_of(name: str) -> tuple[Need, ...]:
+    """What must be so for a param to have an effect; the sections that hold others come first."""
+    return tuple(need for need in NEEDS if need.concerns(name))
+
+
+def _begins(name: str, starts: tuple[str, ...]) -> bool:
+    return any(name.startswith(start) if start.endswith(".") else name == start for start in starts)
+
+
+def _getter(experiment: Experiment) -> Get:
+    return lambda name: Key("param", name).value(experiment)
+
+
+def _value(get: Get, name: str) -> Any:
+    """The value; what is not there has the default of the schema."""
+    value = get(name)
+    return _defaults().get(name, MISSING) if value is MISSING else value
+
+
+@cache
+def _defaults() -> dict[str, Any]:
+    return dict(flatten(Params().model_dump()))
