@@ -14,7 +14,8 @@ from pipeline.contract.params import Params
 from pipeline.contract.paths import PARAMS_FILE
 from pipeline.contract.problems import ParamsError, Problem
 from pipeline.contract.remaining import broken_among_the_rest
-from pipeline.contract.rules import Rule, broken_rules
+from pipeline.contract.rules import broken_rules
+from pipeline.contract.rules.rule import Rule
 from pipeline.contract.yaml12 import load_yaml
 
 

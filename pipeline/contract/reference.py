@@ -50,6 +50,8 @@ def _type_name(annotation: Any) -> str:
     parts = get_args(annotation)
     if get_origin(annotation) is list:
         return f"list of {_type_name(parts[0])}"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "{" + ", ".join(annotation.model_fields) + "}"
     if parts:
         return " or ".join(_type_name(part) for part in parts)
     return names[annotation.__name__]

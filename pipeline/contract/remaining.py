@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from pipeline.contract.params import Params
-from pipeline.contract.rules import RULES, Rule
+from pipeline.contract.rules import RULES
+from pipeline.contract.rules.rule import Rule
 
 
 class _UnknownValueError(Exception):

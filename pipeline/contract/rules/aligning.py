@@ -1,0 +1,94 @@
+"""Combinations of reward model, rewards and alignment that do not work."""
+
+import re
+
+from pipeline.contract.params import Params, Rewards
+from pipeline.contract.rules.adapting import SOFT_PROMPTS, is_trained
+from pipeline.contract.rules.rule import Rule
+
+_POLICY = ("rloo", "grpo")
+_PREFERENCE = ("dpo", "kto")
+
+
+def _is_soft_prompt(params: Params) -> bool:
+    """Whether `train` leaves a soft prompt, on which nothing can be put."""
+    return is_trained(params) and params.train.peft in SOFT_PROMPTS
+
+
+def _leaves_adapter(params: Params) -> bool:
+    return params.train.objective == "merge" or (is_trained(params) and params.train.peft != "none")
+
+
+def _weights(rewards: Rewards) -> list[float]:
+    own = [function.weight for function in rewards.functions]
+    return [rewards.exact_match, rewards.chrf, rewards.format, rewards.length_penalty, rewards.reward_model, *own]
+
+
+def _does_not_compile(pattern: str | None) -> bool:
+    try:
+        re.compile(pattern or "")
+    except re.error:
+        return True
+    return False
+
+
+def _num_completions(params: Params) -> int:
+    """Completions of one optimizer step."""
+    return params.align.batch_size * params.align.gradient_accumulation_steps * params.align.num_processes
+
+
+ALIGNING_RULES = (
+    Rule(
+        "reward.objective",
+        lambda p: p.reward.objective != "none" and _is_soft_prompt(p),
+        "train.peft is a soft prompt, on which no score can be put; train with another method, or set it to none",
+    ),
+    Rule(
+        "align.peft",
+        lambda p: p.align.objective != "none" and p.align.peft != "continue" and _is_soft_prompt(p),
+        "train.peft is a soft prompt, on which nothing can be put; set it to continue",
+    ),
+    Rule(
+        "align.peft",
+        lambda p: p.align.objective != "none" and p.align.peft == "continue" and not _leaves_adapter(p),
+        "the model as `train` leaves it has no adapter to go on with; set it to lora or none",
+    ),
+    Rule(
+        "align.beta",
+        lambda p: p.align.objective in _PREFERENCE and p.align.beta == 0,
+        "with 0 the loss is the same for every model, so nothing would be learned; usual is 0.1",
+    ),
+    Rule(
+        "align.dpo.loss_weights",
+        lambda p: (
+            p.align.dpo.loss_weights is not None and len(list(p.align.dpo.loss_weights)) != len(list(p.align.dpo.loss))
+        ),
+        "needs one weight for each loss in align.dpo.loss",
+    ),
+    Rule(
+        "align.rollout.num_generations",
+        lambda p: p.align.objective in _POLICY and _num_completions(p) % p.align.rollout.num_generations != 0,
+        "must divide align.batch_size x gradient_accumulation_steps x num_processes: "
+        "the completions of a prompt are compared within one step",
+    ),
+    Rule(
+        "align.rewards",
+        lambda p: p.align.objective in _POLICY and not any(_weights(p.align.rewards)),
+        "every weight is 0, so all completions would be worth the same; give one a weight, such as exact_match: 1.0",
+    ),
+    Rule(
+        "align.rewards.reward_model",
+        lambda p: p.align.rewards.reward_model != 0 and p.reward.objective == "none",
+        "needs a reward model: set reward.objective to bradley_terry",
+    ),
+    Rule(
+        "align.rewards.format_pattern",
+        lambda p: p.align.rewards.format != 0 and p.align.rewards.format_pattern is None,
+        "align.rewards.format has a weight: give the pattern that an answer must match",
+    ),
+    Rule(
+        "align.rewards.format_pattern",
+        lambda p: _does_not_compile(p.align.rewards.format_pattern),
+        "is not a regular expression",
+    ),
+)
