@@ -27,12 +27,12 @@ def normalise(text: str) -> str:
 
 def clean_row(raw: RawRow, layout: Format, columns: Columns) -> Row:
     """The row as a conversation in good order; RowProblem when it is none."""
-    messages = [_clean(message) for message in layout.convert(raw.columns, columns)]
+    messages = [clean_message(message) for message in layout.convert(raw.columns, columns)]
     if messages and messages[0]["role"] == "system" and not messages[0]["content"]:
         messages = messages[1:]
     check_roles(messages)
-    _check_content(messages)
-    category = _category(raw.columns, category_column(columns))
+    check_content(messages)
+    category = category_at(raw.columns, category_column(columns))
     return Row(raw.file, raw.line, category, messages[:-1], messages[-1]["content"])
 
 
@@ -48,13 +48,15 @@ def check_roles(messages: list[Message]) -> None:
         raise RowProblem("wrong_roles", f"ends in {role}, not assistant" if role else "holds no messages")
 
 
-def _clean(message: Message) -> Message:
+def clean_message(message: Message) -> Message:
+    """The message with normalised text; RowProblem when it is none."""
     if not is_text(message["content"]):
         raise RowProblem("not_utf8", f"the {message['role']} message holds a lone surrogate, which is no character")
     return {"role": message["role"], "content": normalise(message["content"])}
 
 
-def _check_content(messages: list[Message]) -> None:
+def check_content(messages: list[Message]) -> None:
+    """RowProblem when a message is empty."""
     for message in messages[:-1]:
         if not message["content"]:
             raise RowProblem("empty_prompt", f"the {message['role']} message is empty")
@@ -62,7 +64,8 @@ def _check_content(messages: list[Message]) -> None:
         raise RowProblem("empty_completion", "the answer is empty")
 
 
-def _category(row: Mapping[str, Any], column: str) -> str:
+def category_at(row: Mapping[str, Any], column: str) -> str:
+    """Text of the category column, empty without one; RowProblem when it is no text."""
     value = row.get(column)
     if value is None:
         return ""

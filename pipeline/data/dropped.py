@@ -7,6 +7,8 @@ from pipeline.data.rows import DroppedRow
 
 DUPLICATE = "duplicate"
 TOO_LONG = "too_long"
+TIE = "tie"
+_WELL_FORMED = (DUPLICATE, TOO_LONG, TIE)
 _NUM_EXAMPLES = 5
 
 
@@ -26,14 +28,14 @@ class DroppedRows:
 
     @property
     def num_bad(self) -> int:
-        """Malformed rows: duplicates and rows that are too long are well formed."""
-        return sum(count for reason, count in self.counts.items() if reason not in (DUPLICATE, TOO_LONG))
+        """Malformed rows: duplicates, ties and rows that are too long are well formed."""
+        return sum(count for reason, count in self.counts.items() if reason not in _WELL_FORMED)
 
     def bad_lines(self) -> list[str]:
         """One line for each kept example of a malformed row, and one for those that are not shown."""
         lines = []
         for reason, examples in self.examples.items():
-            if reason in (DUPLICATE, TOO_LONG):
+            if reason in _WELL_FORMED:
                 continue
             lines += [str(row) for row in examples]
             hidden = self.counts[reason] - len(examples)
@@ -41,11 +43,11 @@ class DroppedRows:
                 lines.append(f"... and {hidden} more rows with {reason}")
         return lines
 
-    def check_bad(self, num_rows: int, max_bad_fraction: float) -> None:
+    def check_bad(self, num_rows: int, max_bad_fraction: float, what: str = "rows") -> None:
         """Stop when more of the rows read are malformed than the params allow."""
         if num_rows == 0 or self.num_bad / num_rows <= max_bad_fraction:
             return
-        share = f"{self.num_bad} of {num_rows} rows ({self.num_bad / num_rows:.1%})"
+        share = f"{self.num_bad} of {num_rows} {what} ({self.num_bad / num_rows:.1%})"
         raise StageError(
             f"{share} are malformed, more than prepare.max_bad_fraction ({max_bad_fraction}) allows; "
             "repair the data or raise it:\n" + "\n".join(self.bad_lines())

@@ -34,16 +34,16 @@ class Format:
 
 
 def _messages(row: Mapping[str, Any], columns: Columns) -> list[Message]:
-    return _with_system(row, columns, _turns(row, "messages"))
+    return with_system(row, columns, turns_at(row, "messages"))
 
 
 def _sharegpt(row: Mapping[str, Any], columns: Columns) -> list[Message]:
-    return _with_system(row, columns, _turns(row, "conversations"))
+    return with_system(row, columns, turns_at(row, "conversations"))
 
 
 def _prompt_completion(row: Mapping[str, Any], columns: Columns) -> list[Message]:
     if isinstance(row.get("prompt"), list):
-        return _with_system(row, columns, _turns(row, "prompt") + _turns(row, "completion"))
+        return with_system(row, columns, turns_at(row, "prompt") + turns_at(row, "completion"))
     return _exchange(row, columns, text_at(row, "prompt"), "completion")
 
 
@@ -61,15 +61,17 @@ def _exchange(row: Mapping[str, Any], columns: Columns, prompt: str, completion:
         {"role": "user", "content": prompt},
         {"role": "assistant", "content": text_at(row, completion)},
     ]
-    return _with_system(row, columns, turns)
+    return with_system(row, columns, turns)
 
 
-def _with_system(row: Mapping[str, Any], columns: Columns, turns: list[Message]) -> list[Message]:
+def with_system(row: Mapping[str, Any], columns: Columns, turns: list[Message]) -> list[Message]:
+    """The conversation behind the system message of its own column, where the params name one."""
     system = _optional_text(row, columns.system) if columns.system else ""
     return [{"role": "system", "content": system}, *turns] if system.strip() else turns
 
 
-def _turns(row: Mapping[str, Any], column: str) -> list[Message]:
+def turns_at(row: Mapping[str, Any], column: str) -> list[Message]:
+    """Messages of a column; RowProblem when it is missing or holds something else."""
     turns = _value(row, column)
     if not isinstance(turns, list):
         raise RowProblem("not_messages", f"{column} is {shorten(turns)}, not a list of messages")

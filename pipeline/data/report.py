@@ -11,7 +11,7 @@ from pipeline.data.dropped import DUPLICATE, TOO_LONG, DroppedRows
 from pipeline.data.formats import Format
 from pipeline.data.sources import Source
 from pipeline.data.splitting import SPLITS
-from pipeline.data.table import category_counts, token_percentiles
+from pipeline.data.table import category_counts, split_counts, token_percentiles
 
 
 def make_report(
@@ -36,17 +36,9 @@ def make_report(
         "num_too_long": dropped.counts[TOO_LONG],
         "dropped": dropped.as_report(),
         "tokens": token_percentiles(table),
-        "splits": _split_counts(table),
+        "splits": split_counts(table),
         "categories": category_counts(table),
     }
-
-
-def _split_counts(table: pl.DataFrame) -> dict[str, dict[str, int]]:
-    counts = {}
-    for split in SPLITS:
-        rows = table.filter(pl.col("split") == split)
-        counts[split] = {"num_rows": rows.height, "num_prompts": rows.get_column("prompt_key").n_unique()}
-    return counts
 
 
 def report_metrics(report: dict[str, Any]) -> dict[str, int]:

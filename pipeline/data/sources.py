@@ -60,8 +60,18 @@ def read_source(prepare: Prepare) -> Source:
     if prepare.source == STARTER:
         return _collect(_starter_rows(prepare), prepare.max_rows)
     if prepare.source.startswith(hub.PREFIX):
-        return _require_rows(_collect(frame_rows(hub.load_hub_frame(prepare), prepare.source), None), prepare)
-    return _require_rows(_read_files(prepare), prepare)
+        return _require_rows(_collect(frame_rows(hub.load_hub_frame(prepare), prepare.source), None), prepare.source)
+    others = "hub:<id>, or starter"
+    return read_files(prepare.source, prepare.max_rows, "prepare.source", others)
+
+
+def read_files(source: str, max_rows: int | None, key: str, others: str) -> Source:
+    """Read a file or folder that the params name; StageError, which tells the other values, when there are no rows."""
+    paths, skipped = _data_files(source, key, others)
+    files = [_describe(path) for path in paths]
+    rows = chain.from_iterable(READERS[path.suffix.lower()](path, str(path)) for path in paths)
+    found = _collect(rows, max_rows)
+    return _require_rows(Source(found.rows, found.bad, files, skipped), source)
 
 
 def _starter_rows(prepare: Prepare) -> Iterator[RawRow]:
@@ -69,23 +79,15 @@ def _starter_rows(prepare: Prepare) -> Iterator[RawRow]:
         yield RawRow(STARTER, number, {"prompt": row.prompt, "completion": row.completion, "category": row.category})
 
 
-def _read_files(prepare: Prepare) -> Source:
-    paths, skipped = _data_files(prepare.source)
-    files = [_describe(path) for path in paths]
-    rows = chain.from_iterable(READERS[path.suffix.lower()](path, str(path)) for path in paths)
-    source = _collect(rows, prepare.max_rows)
-    return Source(source.rows, source.bad, files, skipped)
-
-
-def _data_files(source: str) -> tuple[list[Path], list[str]]:
+def _data_files(source: str, key: str, others: str) -> tuple[list[Path], list[str]]:
     """Data files of the source in sorted order, and the names of what else lies in the folder."""
     path = Path(source)
     if path.is_dir():
         return _folder_files(path)
     if not path.exists():
         raise StageError(
-            f"params.yaml: prepare.source is {source!r}: no such file or folder; give a path from the project's "
-            "root or an absolute one, hub:<id>, or starter"
+            f"params.yaml: {key} is {source!r}: no such file or folder; give a path from the project's "
+            f"root or an absolute one, {others}"
         )
     if path.suffix.lower() not in READERS:
         raise StageError(f"{source}: unknown kind of file {path.suffix!r}; known are {', '.join(READERS)}")
@@ -119,7 +121,7 @@ def _collect(rows: Iterator[RawRow] | Iterator[RawRow | DroppedRow], max_rows: i
     return source
 
 
-def _require_rows(source: Source, prepare: Prepare) -> Source:
-    if source.num_rows == 0:
-        raise StageError(f"{prepare.source}: holds no rows")
-    return source
+def _require_rows(found: Source, source: str) -> Source:
+    if found.num_rows == 0:
+        raise StageError(f"{source}: holds no rows")
+    return found

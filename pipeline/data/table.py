@@ -1,6 +1,6 @@
 """The rows as one table: duplicates, lengths, splits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
@@ -9,6 +9,7 @@ from pipeline.contract.problems import StageError
 from pipeline.data.dropped import DUPLICATE, TOO_LONG
 from pipeline.data.rows import DroppedRow, Row
 from pipeline.data.splitting import SPLITS, prompt_key, row_id, split_of
+from pipeline.models.messages import Message
 
 COLUMNS = ("id", "category", "prompt", "completion", "num_tokens")
 _SCHEMA = pl.Schema(
@@ -37,16 +38,16 @@ def make_table(rows: list[Row], prepare: Prepare) -> pl.DataFrame:
         "category": [row.category for row in rows],
         "completion": [row.completion for row in rows],
     }
-    return pl.DataFrame(data, schema=_SCHEMA).with_columns(_prompts(rows))
+    return pl.DataFrame(data, schema=_SCHEMA).with_columns(prompt_column([row.prompt for row in rows]))
 
 
-def _prompts(rows: list[Row]) -> pl.Series:
+def prompt_column(prompts: list[list[Message]]) -> pl.Series:
     """The prompts as one column, made from flat ones: polars takes nested lists one Python list at a time."""
     messages = pl.DataFrame(
         {
-            "row": [number for number, row in enumerate(rows) for _ in row.prompt],
-            "role": [message["role"] for row in rows for message in row.prompt],
-            "content": [message["content"] for row in rows for message in row.prompt],
+            "row": [number for number, prompt in enumerate(prompts) for _ in prompt],
+            "role": [message["role"] for prompt in prompts for message in prompt],
+            "content": [message["content"] for prompt in prompts for message in prompt],
         },
         schema={"row": pl.Int64(), "role": pl.String(), "content": pl.String()},
     )
@@ -78,20 +79,22 @@ def drop_long(table: pl.DataFrame, max_tokens: int | None) -> tuple[pl.DataFrame
     return table.filter(fits), dropped
 
 
-def split_tables(table: pl.DataFrame, prepare: Prepare) -> dict[str, pl.DataFrame]:
+def split_tables(
+    table: pl.DataFrame, prepare: Prepare, columns: Sequence[str] = COLUMNS, what: str = "prompts"
+) -> dict[str, pl.DataFrame]:
     """Train, validation and test in the order of their ids; StageError when one would be empty."""
-    _require_rows_in_each(table, prepare)
+    _require_rows_in_each(table, prepare, what)
     ordered = table.sort("id")
-    return {split: ordered.filter(pl.col("split") == split).select(COLUMNS) for split in SPLITS}
+    return {split: ordered.filter(pl.col("split") == split).select(columns) for split in SPLITS}
 
 
-def _require_rows_in_each(table: pl.DataFrame, prepare: Prepare) -> None:
+def _require_rows_in_each(table: pl.DataFrame, prepare: Prepare, what: str) -> None:
     prompts = table.select("split", "prompt_key").unique()
     sizes = dict(prompts.group_by("split").len().iter_rows())
     advice = "\n".join(_advice(split, prepare) for split in SPLITS if not sizes.get(split))
     if advice:
         counts = ", ".join(f"{split} {sizes.get(split, 0)}" for split in SPLITS)
-        raise StageError(f"{prompts.height} distinct prompts do not fill every split ({counts}):\n{advice}")
+        raise StageError(f"{prompts.height} distinct {what} do not fill every split ({counts}):\n{advice}")
 
 
 def _advice(split: str, prepare: Prepare) -> str:
@@ -107,6 +110,15 @@ def token_percentiles(table: pl.DataFrame) -> dict[str, int]:
     tokens = table.get_column("num_tokens")
     levels = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "max": 1.0}
     return {name: int(tokens.quantile(level, "higher") or 0) for name, level in levels.items()}
+
+
+def split_counts(table: pl.DataFrame) -> dict[str, dict[str, int]]:
+    """Rows and distinct prompts of each split."""
+    counts = {}
+    for split in SPLITS:
+        rows = table.filter(pl.col("split") == split)
+        counts[split] = {"num_rows": rows.height, "num_prompts": rows.get_column("prompt_key").n_unique()}
+    return counts
 
 
 def category_counts(table: pl.DataFrame) -> dict[str, dict[str, int]]:

@@ -1,6 +1,7 @@
 """Stage `prepare`: read the data, check and clean it, drop duplicates and long rows, split by content.
 
-Writes one Parquet file per split and a report. It is not a filter for quality: what is well formed is kept.
+Writes one Parquet file per split and a report; comparisons of answers, where there are some, go the same way.
+It is not a filter for quality: what is well formed is kept.
 """
 
 from pipeline.contract.main import run_stage
@@ -19,10 +20,11 @@ import polars as pl
 from pipeline.contract.files import write_bytes, write_json
 from pipeline.contract.manifest import read_manifest
 from pipeline.contract.params import Params, Prepare
-from pipeline.contract.paths import DATA_REPORT, model_dir, split_file
+from pipeline.contract.paths import DATA_REPORT, model_dir, preferences_file, split_file
 from pipeline.contract.problems import StageError
 from pipeline.contract.recorder import StageRecorder
 from pipeline.data.cleaning import clean_row
+from pipeline.data.comparisons import Comparisons, comparison_metrics, make_comparisons, read_comparisons
 from pipeline.data.detection import choose_format
 from pipeline.data.dropped import TOO_LONG, DroppedRows
 from pipeline.data.formats import Format
@@ -39,7 +41,9 @@ def run(params: Params) -> None:
     prepare = params.prepare
     with StageRecorder("prepare", seed=prepare.seed) as recorder:
         source = read_source(prepare)
-        recorder.plan(source.num_rows)
+        preferences = read_comparisons(prepare, source)
+        num_rows = source.num_rows + (preferences.num_rows if preferences else 0)
+        recorder.plan(num_rows)
         dropped = DroppedRows()
         layout, rows = _clean(source, prepare, dropped)
         table, duplicates = drop_duplicates(make_table(rows, prepare))
@@ -48,19 +52,21 @@ def run(params: Params) -> None:
         tokenizer = chat_tokenizer(Path(read_manifest(model_dir("base")).tokenizer), params.base.trust_remote_code)
         table = _with_num_tokens(table, tokenizer, recorder, dropped)
         dropped.check_bad(source.num_rows, prepare.max_bad_fraction)
-        _say_bad(dropped)
+        _say_bad(dropped.bad_lines())
         table, long_rows = drop_long(table, prepare.max_tokens)
         for row in (*duplicates, *long_rows):
             dropped.add(row)
         _require_rows(table, dropped, prepare)
 
         splits = split_tables(table, prepare)
+        comparisons = make_comparisons(preferences, prepare, tokenizer) if preferences else None
+        _say_bad(comparisons.bad_lines if comparisons else [])
         report = make_report(prepare, source, layout, dropped, table)
-        for split, rows_of_split in splits.items():
-            _write_parquet(split_file(split), rows_of_split)
+        report["preferences"] = comparisons.report if comparisons else None
+        _write(splits, comparisons)
         write_json(DATA_REPORT, report)
-        recorder.log(source.num_rows)
-        recorder.finish(report_metrics(report), {})
+        recorder.log(num_rows)
+        recorder.finish(report_metrics(report) | comparison_metrics(report["preferences"]), {})
 
 
 def _clean(source: Source, prepare: Prepare, dropped: DroppedRows) -> tuple[Format, list[Row]]:
@@ -108,8 +114,8 @@ def _conversations(table: pl.DataFrame) -> Iterator[list[Message]]:
         yield [*prompt, {"role": "assistant", "content": completion}]
 
 
-def _say_bad(dropped: DroppedRows) -> None:
-    for line in dropped.bad_lines():
+def _say_bad(lines: list[str]) -> None:
+    for line in lines:
         sys.stderr.write(f"prepare: {line}\n")
 
 
@@ -118,6 +124,16 @@ def _require_rows(table: pl.DataFrame, dropped: DroppedRows, prepare: Prepare) -
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(dropped.counts.items()))
         hint = f"; prepare.max_tokens is {prepare.max_tokens}, raise it" if dropped.counts[TOO_LONG] else ""
         raise StageError(f"{prepare.source}: no row is left (dropped: {reasons}){hint}")
+
+
+def _write(splits: dict[str, pl.DataFrame], comparisons: Comparisons | None) -> None:
+    """Write the splits; without comparisons their files go, as a reader looks whether they are there."""
+    for split, rows in splits.items():
+        _write_parquet(split_file(split), rows)
+        if comparisons:
+            _write_parquet(preferences_file(split), comparisons.splits[split])
+        else:
+            preferences_file(split).unlink(missing_ok=True)
 
 
 def _write_parquet(path: Path, table: pl.DataFrame) -> None:
