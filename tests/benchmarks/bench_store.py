@@ -4,6 +4,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -54,7 +55,7 @@ def bench_tails(root: Path, num_files: int = 20, num_steps: int = 2_000) -> None
     line = encode_point(1, 1.0, _LINE)
     for path in paths:
         path.write_bytes(line * num_steps)
-    tails = [Tail(path, LinesDecoder, "train") for path in paths]
+    tails = [Tail(path, partial(LinesDecoder, "train")) for path in paths]
 
     def read() -> None:
         for tail in tails:

@@ -81,6 +81,22 @@ def test_show_names_an_experiment_by_its_name(project: Path, capsys: pytest.Capt
     assert "test/accuracy" in out
 
 
+def test_show_tells_what_was_seen(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    series = project / "data/metrics/train/series.csv"
+    series.write_text(
+        "step,time_s,train/loss,event,action,message\n5,1,2.5,,,\n7,1.5,,spike,warn,nine times \x1b[2J more\n"
+    )
+    try:
+        assert run(project, "show", "workspace") == 0
+        assert capsys.readouterr().out.endswith(
+            "events\n  stage  step  event  action  message\n  train     7  spike  warn    nine times [2J more\n"
+        )
+        assert run(project, "show", "workspace", "--json") == 0
+        assert [event["event"] for event in printed(capsys)["events"]] == ["spike"]
+    finally:
+        series.unlink()
+
+
 def test_compare_marks_what_is_better(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(project, "compare", "first", "main", "cold-elk", "--json") == 0
     comparison = printed(capsys)

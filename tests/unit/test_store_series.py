@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.contract import series as contract
 from pipeline.contract.series import encode_point, encode_table
 from tests.unit.store_repos import RepoBuilder, finetui_project, lock, make_run
 from tui.core.experiments import Experiment
-from tui.core.series import Series
+from tui.core.series import Event, Recording, Sample, Series
 from tui.store import GitStore
 from tui.store.points import LinesDecoder, TableDecoder
 from tui.store.tail import Tail
@@ -143,8 +145,8 @@ class TestTail:
     def path(self, tmp_path: Path) -> Path:
         return tmp_path / "series.jsonl"
 
-    def values(self, tail: Tail) -> list[float]:
-        return [value for series in tail.read() for value in series.values]
+    def values(self, tail: Tail[Recording]) -> list[float]:
+        return [value for series in tail.read().series for value in series.values]
 
     def lines(self, *values: Any) -> bytes:
         return b"".join(encode_point(step, 0, {"loss": value}) for step, value in enumerate(values))
@@ -153,8 +155,8 @@ class TestTail:
         fed: list[int] = []
         feed = LinesDecoder.feed
         monkeypatch.setattr(LinesDecoder, "feed", lambda self, data: (fed.append(len(data)), feed(self, data)))
-        tail = Tail(path, LinesDecoder, "train")
-        assert tail.read() == []
+        tail = Tail(path, partial(LinesDecoder, "train"))
+        assert tail.read() == Recording()
         path.write_bytes(self.lines(*range(100)))
         assert len(self.values(tail)) == 100
         with path.open("ab") as file:
@@ -164,44 +166,44 @@ class TestTail:
 
     def test_nothing_new_gives_the_same_objects(self, path: Path) -> None:
         path.write_bytes(self.lines(1))
-        tail = Tail(path, LinesDecoder, "train")
+        tail = Tail(path, partial(LinesDecoder, "train"))
         assert tail.read() is tail.read()
 
     def test_values_that_were_given_out_do_not_change(self, path: Path) -> None:
         path.write_bytes(self.lines(1))
-        tail = Tail(path, LinesDecoder, "train")
+        tail = Tail(path, partial(LinesDecoder, "train"))
         before = tail.read()
         path.write_bytes(self.lines(1, 2))
-        assert len(tail.read()[0].values) == 2
-        assert len(before[0].values) == 1
+        assert len(tail.read().series[0].values) == 2
+        assert len(before.series[0].values) == 1
 
     def test_a_file_that_shrinks_is_read_anew(self, path: Path) -> None:
-        tail = Tail(path, LinesDecoder, "train")
+        tail = Tail(path, partial(LinesDecoder, "train"))
         path.write_bytes(self.lines(1, 2, 3))
         assert self.values(tail) == [1, 2, 3]
         path.write_bytes(self.lines(4))
         assert self.values(tail) == [4]
 
     def test_a_file_that_was_written_anew_and_is_longer_already_is_read_anew(self, path: Path) -> None:
-        tail = Tail(path, LinesDecoder, "train")
+        tail = Tail(path, partial(LinesDecoder, "train"))
         path.write_bytes(self.lines(1, 2))
         assert self.values(tail) == [1, 2]
         path.write_bytes(self.lines(3, 4, 5, 6))
         assert self.values(tail) == [3, 4, 5, 6]
 
     def test_a_file_that_vanishes_has_no_values(self, path: Path) -> None:
-        tail = Tail(path, LinesDecoder, "train")
+        tail = Tail(path, partial(LinesDecoder, "train"))
         path.write_bytes(self.lines(1))
         assert self.values(tail) == [1]
         path.unlink()
-        assert tail.read() == []
+        assert tail.read() == Recording()
 
     @settings(max_examples=30, deadline=None)
     @given(st.lists(st.floats() | st.sampled_from([math.nan, math.inf]), max_size=6), st.lists(st.integers(0, 400)))
     def test_any_prefix_decodes_to_a_prefix(self, tmp_path_factory: Any, values: list[float], cuts: list[int]) -> None:
         path = tmp_path_factory.mktemp("tail") / "series.jsonl"
         whole = self.lines(*values)
-        tail = Tail(path, LinesDecoder, "train")
+        tail = Tail(path, partial(LinesDecoder, "train"))
         for cut in [*sorted(cuts), len(whole)]:
             path.write_bytes(whole[:cut])
             complete = whole[:cut].count(b"\n")
@@ -213,9 +215,9 @@ class TestTail:
 
 @given(st.binary(max_size=60) | st.text(alphabet='step,\t\n"0123456789.e-nai\0', max_size=60).map(str.encode))
 def test_no_bytes_make_a_decoder_raise(data: bytes) -> None:
-    for decoder in (LinesDecoder(), TableDecoder(","), TableDecoder("\t", "step", ("a",))):
+    for decoder in (LinesDecoder("s"), TableDecoder("s"), TableDecoder("s", None, "\t", "step", ("a",))):
         decoder.feed(data)
-        for series in decoder.series("s"):
+        for series in decoder.result().series:
             assert len(series.steps) == len(series.values)
 
 
@@ -223,3 +225,65 @@ def test_points_of_odd_types_are_skipped(builder: RepoBuilder) -> None:
     points = [{"step": "x", "a": 1}, {"step": 1, "a": "text", "b": [1], "c": 2}, {"step": None, "a": 1}, [1], 3]
     builder.commit({f"{METRICS}/series.jsonl": "".join(json.dumps(point) + "\n" for point in points)})
     assert flat(head(builder)) == {("train", "c"): [(1, 2)]}
+
+
+SPIKE = contract.Event(7, 1.5, "spike", "warn", 'train/loss 9.1, eight times above the last 20, or "nan"')
+
+
+def test_events_stand_beside_the_series_in_both_formats(builder: RepoBuilder) -> None:
+    points = [{"step": 5, "time_s": 1.0, "train/loss": 2.5}, {"step": 10, "time_s": 2.0, "train/loss": 2.0}]
+    lines = b"".join(encode_point(point["step"], 1.0, {"align/kl": 0.5}) for point in points)
+    builder.commit(
+        {
+            f"{METRICS}/series.csv": encode_table(points, [SPIKE]),
+            "data/metrics/align/series.jsonl": lines + contract.encode_event(SPIKE) + b'{"step": 9, "event": "kl"',
+        }
+    )
+    store = GitStore(builder.root)
+    row = store.resolve("HEAD")
+    wanted = [Event(stage, 7, 1.5, "spike", "warn", SPIKE.message) for stage in ("train", "align")]
+    assert store.events(row) == wanted
+    assert flat(store.series(row)) == {
+        ("train", "train/loss"): [(5, 2.5), (10, 2.0)],
+        ("align", "align/kl"): [(5, 0.5), (10, 0.5)],
+    }
+    assert store.query("SELECT stage, step, time_s, event, action, message FROM events").rows == tuple(
+        (one.stage, 7, 1.5, "spike", "warn", SPIKE.message) for one in wanted
+    )
+
+
+def test_a_column_of_another_make_that_is_called_event_stays_a_column(builder: RepoBuilder) -> None:
+    builder.commit({"dvc.yaml": "plots:\n- logs.csv\n", "logs.csv": "step,event\n1,0.5\n"})
+    assert flat(head(builder)) == {("logs", "event"): [(1, 0.5)]}
+    assert GitStore(builder.root).events(GitStore(builder.root).resolve("HEAD")) == []
+
+
+def sample(step: int, prediction: Any) -> bytes:
+    value = {"step": step, "prompt": "list files", "reference": "ls", "prediction": prediction}
+    return json.dumps(value).encode() + b"\n"
+
+
+def test_samples_of_a_commit_come_from_the_cache(builder: RepoBuilder) -> None:
+    lines = sample(0, "rm") + b"[1]\n" + sample(5, None) + sample(10, "ls") + b'{"step": 1'
+    folder = builder.cache_folder({"samples.jsonl": lines})
+    pipeline = "stages:\n  train:\n    cmd: x\n    outs:\n    - data/samples/train\n"
+    builder.commit({"dvc.yaml": pipeline, "dvc.lock": lock({"train": {"data/samples/train": folder}})})
+    store = GitStore(builder.root)
+    wanted = [Sample("train", step, "list files", "ls", said) for step, said in ((0, "rm"), (10, "ls"))]
+    assert store.samples(store.resolve("HEAD")) == wanted
+    rows = store.query("SELECT stage, step, prompt, reference, prediction FROM samples WHERE name = 'main'").rows
+    assert rows == tuple((one.stage, one.step, one.prompt, one.reference, one.prediction) for one in wanted)
+
+
+def test_samples_of_a_run_are_followed(tmp_path: Path) -> None:
+    builder = finetui_project(tmp_path / "p")
+    store = GitStore(builder.root)
+    run = make_run(builder, str(builder.repository.head.target))
+    live = Experiment(run.snapshot, "experiment", run.name, status="running", stage="train", run_id=run.id)
+    assert store.samples(live, run.directory) == []
+    written = {f"data/samples/{stage}/samples.jsonl": sample(0, stage) for stage in ("train", "align")}
+    builder.write(written, run.directory)
+    assert [one.prediction for one in store.samples(live, run.directory)] == ["train"]
+    with (run.directory / "data/samples/train/samples.jsonl").open("ab") as file:
+        file.write(sample(5, "new") + sample(10, "torn")[:20])
+    assert [one.prediction for one in store.samples(live, run.directory)] == ["train", "new"]

@@ -48,15 +48,20 @@ def experiments(context: Context, options: argparse.Namespace) -> int:
 
 
 def show(context: Context, options: argparse.Namespace) -> int:
-    """Print one experiment: where it comes from, params, metrics, what is missing."""
+    """Print one experiment: where it comes from, params, metrics, what was seen, what is missing."""
     row = context.resolve(options.rev)
+    events = context.store.events(row)
     if options.form == "json":
-        print_json(as_json(row))
+        print_json(as_json(row) | {"events": events})
         return 0
     for name, value in _facts(row):
         print_line(f"{name:<10} {visible(value)}")
     _print_values("params", flat_values(row.params), format_param)
     _print_values("metrics", flat_values(row.metrics), format_value)
+    if events:
+        print_line("\nevents")
+        rows = [[f"  {one.stage}", str(one.step), one.event, one.action, one.message] for one in events]
+        print_table(["  stage", "step", "event", "action", "message"], rows)
     return 0
 
 

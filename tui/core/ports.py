@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from tui.core.experiments import Experiment
 from tui.core.runs import LaunchPlan, Run, RunRequest
-from tui.core.series import Series
+from tui.core.series import Event, Sample, Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,12 @@ class Store(Protocol):
 
     def series(self, experiment: Experiment, directory: Path | None = None) -> list[Series]:
         """All series of an experiment; a live one is read from the directory that it runs in."""
+
+    def events(self, experiment: Experiment, directory: Path | None = None) -> list[Event]:
+        """What was seen while its stages ran, in the order of the stages and steps; live as `series`."""
+
+    def samples(self, experiment: Experiment, directory: Path | None = None) -> list[Sample]:
+        """What its models answered to the fixed prompts as they learned; none when there are none locally."""
 
     def predictions(self, experiment: Experiment) -> Any:
         """Per-example results as a polars frame; an empty one when there are none locally."""

@@ -1,4 +1,4 @@
-"""Series: one metric over the steps of one stage of one experiment."""
+"""What a stage records while it runs: metrics over its steps, events, answers to a few fixed prompts."""
 
 from array import array
 from dataclasses import dataclass
@@ -15,3 +15,39 @@ class Series:
     steps: "array[float]"
     values: "array[float]"
     """NaN where the value was not finite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that was seen while a stage ran."""
+
+    stage: str
+    step: int
+    time_s: float
+    """Seconds since the stage started."""
+    event: str
+    """What: `spike`, `overfitting`, `kl`, and so on."""
+    action: str
+    """`warn`, `stop` or `note`."""
+    message: str
+    """In words, with the figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a model answered at one step of its training."""
+
+    stage: str
+    step: int
+    prompt: str
+    reference: str
+    """Right answer; empty if none is known."""
+    prediction: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What is in one or several series files."""
+
+    series: tuple[Series, ...] = ()
+    events: tuple[Event, ...] = ()

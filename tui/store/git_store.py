@@ -9,7 +9,7 @@ from typing import Any
 from tui.core.experiments import Experiment
 from tui.core.ports import FileChange, QueryResult
 from tui.core.runs import Run
-from tui.core.series import Series
+from tui.core.series import Event, Recording, Sample, Series
 from tui.store.commits import CommitReader
 from tui.store.documents import Documents
 from tui.store.dvc_cache import DvcCache
@@ -19,6 +19,7 @@ from tui.store.layout import Layouts
 from tui.store.live import LiveRuns
 from tui.store.names import Names
 from tui.store.project import find_project, open_project
+from tui.store.samples import SamplesReader
 from tui.store.series_reader import SeriesReader
 from tui.store.values import ValueReader
 from tui.store.workspace import Workspace
@@ -49,6 +50,7 @@ class GitStore:
         self._tasks = DvcTasks(self._project.root)
         self._names = Names(self._project, self._history, self._commits)
         self._series = SeriesReader(layouts, cache, self._commits, self._workspace)
+        self._samples = SamplesReader(layouts, cache, self._commits)
         self._cache, self._layouts = cache, layouts
         self._directories: dict[str, Path] = {}  # run id, or stash commit of DVC -> clone, of what is a row of its own
 
@@ -106,8 +108,20 @@ class GitStore:
 
     def series(self, experiment: Experiment, directory: Path | None = None) -> list[Series]:
         """All series of an experiment; a live one is read from the directory that it runs in."""
+        return list(self._recording(experiment, directory).series)
+
+    def events(self, experiment: Experiment, directory: Path | None = None) -> list[Event]:
+        """What was seen while its stages ran, in the order of the stages and steps."""
+        return list(self._recording(experiment, directory).events)
+
+    def _recording(self, experiment: Experiment, directory: Path | None) -> Recording:
         with self._lock:
             return self._series.read(experiment, directory or self._clone(experiment))
+
+    def samples(self, experiment: Experiment, directory: Path | None = None) -> list[Sample]:
+        """What its models answered to the fixed prompts as they learned; none when there are none locally."""
+        with self._lock:
+            return self._samples.read(experiment, directory or self._folder(experiment))
 
     def predictions(self, experiment: Experiment) -> Any:
         """Per-example results as a polars frame; an empty one when there are none locally."""

@@ -4,30 +4,37 @@ import csv
 import math
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from dataclasses import asdict
+from typing import Any, Protocol, TypeVar
 
-from pipeline.contract.series import STEP, TIME, decode_points
-from tui.core.series import Series
+from pipeline.contract.series import EVENT, EVENT_COLUMNS, STEP, TIME, decode_events, decode_points
+from tui.core.series import Event, Recording, Series
 
 _STEP_COLUMNS = ("step", "epoch", "iteration", "iter", "global_step")
+_EVENT_MARK = f'"{EVENT}"'.encode()
 _TIME_COLUMNS = {TIME, "timestamp", "time"}
 
 
-class Decoder(Protocol):
-    """Takes complete lines, and knows all points so far."""
+Result = TypeVar("Result", covariant=True)
+
+
+class Decoder(Protocol[Result]):
+    """Takes complete lines, and knows all that they say so far."""
 
     def feed(self, data: bytes) -> None:
         """Take complete lines."""
 
-    def series(self, stage: str, name: str | None = None) -> list[Series]:
-        """A copy of all points so far; `name` replaces the column's name where there is just one."""
+    def result(self) -> Result:
+        """A copy of all so far."""
 
 
 class _Columns:
-    """Points of several metrics."""
+    """Points of several metrics, and events; `name` replaces the column's name where there is just one."""
 
-    def __init__(self) -> None:
+    def __init__(self, stage: str, name: str | None = None) -> None:
+        self._stage, self._name = stage, name
         self._columns: dict[str, tuple[array[float], array[float]]] = {}
+        self._events: list[Event] = []
 
     def add(self, name: str, step: float, value: float) -> None:
         """Append one point; what is not finite becomes NaN."""
@@ -37,12 +44,14 @@ class _Columns:
         column[0].append(step)
         column[1].append(value if math.isfinite(value) else math.nan)
 
-    def series(self, stage: str, name: str | None = None) -> list[Series]:
-        """A copy of all points so far."""
-        if name is not None and len(self._columns) == 1:
-            ((steps, values),) = self._columns.values()
-            return [Series(stage, name, steps[:], values[:])]
-        return [Series(stage, column, steps[:], values[:]) for column, (steps, values) in self._columns.items()]
+    def result(self) -> Recording:
+        """A copy of all so far."""
+        name = self._name if len(self._columns) == 1 else None
+        series = (
+            Series(self._stage, name or column, steps[:], values[:])
+            for column, (steps, values) in self._columns.items()
+        )
+        return Recording(tuple(series), tuple(self._events))
 
 
 class LinesDecoder(_Columns):
@@ -57,17 +66,27 @@ class LinesDecoder(_Columns):
             for name, value in point.items():
                 if name not in {STEP, TIME} and (value is None or isinstance(value, int | float)):
                     self.add(name, step, math.nan if value is None else value)
+        if _EVENT_MARK in data:  # seldom; else nothing is decoded twice
+            self._events += [Event(self._stage, **asdict(event)) for event in decode_events(data)]
 
 
 class TableDecoder(_Columns):
     """CSV or TSV with a header."""
 
-    def __init__(self, delimiter: str = ",", x: str | None = None, y: Sequence[str] = ()) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        stage: str,
+        name: str | None = None,
+        delimiter: str = ",",
+        x: str | None = None,
+        y: Sequence[str] = (),
+    ) -> None:
+        super().__init__(stage, name)
         self._delimiter, self._x, self._y = delimiter, x, y
         self._header: list[str] | None = None
         self._step_column: int | None = None
         self._wanted: list[tuple[int, str]] = []
+        self._texts: dict[str, int] = {}
         self._num_rows = 0
 
     def feed(self, data: bytes) -> None:
@@ -84,31 +103,42 @@ class TableDecoder(_Columns):
         candidates = (self._x, *_STEP_COLUMNS)
         self._step_column = next((header.index(name) for name in candidates if name in header), None)
         chosen = [name for name in self._y if name in header] or [n for n in header if n not in _TIME_COLUMNS]
-        self._wanted = [(i, name) for i, name in enumerate(header) if name in chosen and i != self._step_column]
+        if set(EVENT_COLUMNS) <= set(header):
+            self._texts = {name: header.index(name) for name in (*EVENT_COLUMNS, TIME) if name in header}
+        not_values = {self._step_column, *self._texts.values()}
+        self._wanted = [(i, name) for i, name in enumerate(header) if name in chosen and i not in not_values]
 
     def _add_row(self, row: list[str]) -> None:
         step = float(self._num_rows) if self._step_column is None else _number(row[self._step_column])
         self._num_rows += 1
         if step is None:
             return
+        if self._texts and row[self._texts[EVENT]]:
+            self._add_event(step, row)
+            return
         for index, name in self._wanted:
             value = _number(row[index])
             if value is not None:
                 self.add(name, step, value)
 
+    def _add_event(self, step: float, row: list[str]) -> None:
+        texts = [row[self._texts[name]] for name in EVENT_COLUMNS]
+        time_s = _number(row[self._texts[TIME]]) if TIME in self._texts else None
+        self._events.append(Event(self._stage, int(_finite(step)), _finite(time_s), *texts))
 
-def decode_records(document: Any, x: str | None, y: Sequence[str], stage: str) -> list[Series]:
+
+def decode_records(document: Any, x: str | None, y: Sequence[str], stage: str) -> Recording:
     """A JSON plot: a list of records, or a mapping that has such a list."""
     records = (
         next((item for item in document.values() if isinstance(item, list)), [])
         if isinstance(document, Mapping)
         else document
     )
-    columns = _Columns()
+    columns = _Columns(stage)
     for index, record in enumerate(records if isinstance(records, list) else []):
         if isinstance(record, Mapping):
             _add_record(columns, record, index, x, y)
-    return columns.series(stage)
+    return columns.result()
 
 
 def _add_record(columns: _Columns, record: Mapping[str, Any], index: int, x: str | None, y: Iterable[str]) -> None:
@@ -121,6 +151,10 @@ def _add_record(columns: _Columns, record: Mapping[str, Any], index: int, x: str
         number = None if isinstance(value, bool) else _number(value)
         if number is not None:
             columns.add(str(name), step, number)
+
+
+def _finite(value: float | None) -> float:
+    return value if value is not None and math.isfinite(value) else 0.0
 
 
 def _number(value: Any) -> float | None:

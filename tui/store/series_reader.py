@@ -1,7 +1,7 @@
 """Finds the series of an experiment: finetui's own, dvclive's, and those that dvc.yaml names as plots."""
 
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ import orjson
 from pipeline.contract import paths
 from pipeline.contract.stages import STAGES
 from tui.core.experiments import Experiment
-from tui.core.series import Series
+from tui.core.series import Recording
 from tui.store.commits import CommitReader
 from tui.store.dvc_cache import DvcCache
 from tui.store.files import MAX_BYTES, Files, FolderFiles
@@ -40,12 +40,12 @@ class Source:
     """Name of the metric where the file's name tells it."""
     out: OutFile = _UNDECLARED
 
-    def decoder(self) -> Decoder:
+    def decoder(self) -> Decoder[Recording]:
         """A decoder for a file that is read line by line."""
         suffix = posixpath.splitext(self.path)[1]
         if suffix == ".jsonl":
-            return LinesDecoder()
-        return TableDecoder(_DELIMITERS.get(suffix, ","), self.out.x, self.out.y)
+            return LinesDecoder(self.stage, self.name)
+        return TableDecoder(self.stage, self.name, _DELIMITERS.get(suffix, ","), self.out.x, self.out.y)
 
 
 class SeriesReader:
@@ -54,11 +54,11 @@ class SeriesReader:
     def __init__(self, layouts: Layouts, cache: DvcCache, commits: CommitReader, workspace: Workspace) -> None:
         self._layouts, self._cache = layouts, cache
         self._commits, self._workspace = commits, workspace
-        self._known: dict[object, list[Series]] = {}
-        self._tails: dict[tuple[Path, Source], Tail] = {}
+        self._known: dict[object, Recording] = {}
+        self._tails: dict[tuple[Path, Source], Tail[Recording]] = {}
 
-    def read(self, experiment: Experiment, directory: Path | None = None) -> list[Series]:
-        """All series, stage by stage in the order of the pipeline."""
+    def read(self, experiment: Experiment, directory: Path | None = None) -> Recording:
+        """All series and events, stage by stage in the order of the pipeline."""
         if experiment.kind == "workspace" and directory is None:
             return self._follow(self._workspace.files(), experiment)
         if directory is not None and directory.is_dir():
@@ -71,51 +71,53 @@ class SeriesReader:
         except (KeyError, ValueError, OSError):
             return ["dvc.yaml"]
 
-    def _of_commit(self, experiment: Experiment) -> list[Series]:
+    def _of_commit(self, experiment: Experiment) -> Recording:
         try:
             files = self._commits.files(experiment.rev)
             skipped = unreached_stages(files) if experiment.status in _STOPPED else frozenset()
             layout = self._layouts.of(files)
             outs = self._cache.outs(files, layout) if any(plot.cached for plot in layout.plots.values()) else {}
-            found = []
+            found: list[Recording] = []
             for source in self._sources(files, skipped):
                 if files.identity(source.path) is not None:
-                    found += self._remember((files.identity(source.path), source), partial(files.read, source.path))
+                    found.append(
+                        self._remember((files.identity(source.path), source), partial(files.read, source.path))
+                    )
                 elif (place := self._cache.find(source.path, outs)) is not None:
-                    found += self._remember((place, source), place.read_bytes)
+                    found.append(self._remember((place, source), place.read_bytes))
         except (KeyError, ValueError, OSError):
-            return []
-        return found
+            return Recording()
+        return _joined(found)
 
-    def _remember(self, key: tuple[object, Source], read: Callable[[], bytes]) -> list[Series]:
+    def _remember(self, key: tuple[object, Source], read: Callable[[], bytes]) -> Recording:
         if key not in self._known:
             if len(self._known) >= _MAX_KNOWN:
                 self._known.clear()
             self._known[key] = decode(key[1], read())
         return self._known[key]
 
-    def _follow(self, files: FolderFiles, experiment: Experiment) -> list[Series]:
+    def _follow(self, files: FolderFiles, experiment: Experiment) -> Recording:
         """Series of a folder; stages of a run that have not begun still have the baseline's there."""
         if experiment.kind == "experiment" and experiment.status == "queued":
-            return []
+            return Recording()
         live = experiment.kind == "experiment" and experiment.stage is not None
         skipped = stages_after(experiment.stage) if live and experiment.stage else frozenset()
-        found: list[Series] = []
+        found: list[Recording] = []
         for source in self._sources(files, skipped, experiment.stage if live else None):
             if source.path.endswith(".json"):
                 identity = files.identity(source.path)
                 if identity is not None:
-                    found += self._remember((identity, source), partial(files.read, source.path))
+                    found.append(self._remember((identity, source), partial(files.read, source.path)))
             else:
-                found += self._tail(files.root, source).read()
-        return found
+                found.append(self._tail(files.root, source).read())
+        return _joined(found)
 
-    def _tail(self, root: Path, source: Source) -> Tail:
+    def _tail(self, root: Path, source: Source) -> Tail[Recording]:
         key = (root, source)
         if key not in self._tails:
             if len(self._tails) >= _MAX_TAILS:
                 self._tails.clear()
-            self._tails[key] = Tail(root / source.path, source.decoder, source.stage, source.name)
+            self._tails[key] = Tail(root / source.path, source.decoder)
         return self._tails[key]
 
     def _sources(self, files: Files, skipped: frozenset[str], current: str | None = None) -> Iterator[Source]:
@@ -165,17 +167,23 @@ def _stem(path: str) -> str:
     return posixpath.splitext(posixpath.basename(path))[0]
 
 
-def decode(source: Source, data: bytes) -> list[Series]:
-    """All series of a file that is complete; none if it is broken."""
+def _joined(found: Sequence[Recording]) -> Recording:
+    return Recording(
+        tuple(one for part in found for one in part.series), tuple(one for part in found for one in part.events)
+    )
+
+
+def decode(source: Source, data: bytes) -> Recording:
+    """All series and events of a file that is complete; none if it is broken."""
     if len(data) > MAX_BYTES:
-        return []
+        return Recording()
     if source.path.endswith(".json"):
         try:
             document = orjson.loads(data)
         except orjson.JSONDecodeError:
-            return []
+            return Recording()
         return decode_records(document, source.out.x, source.out.y, source.stage)
     decoder = source.decoder()
     complete = data.endswith(b"\n") or source.path.endswith(".jsonl")
     decoder.feed(data if complete else data + b"\n")
-    return decoder.series(source.stage, source.name)
+    return decoder.result()

@@ -13,7 +13,7 @@ from tui.core.experiments import Experiment
 from tui.core.keys import MISSING, all_keys, flat
 from tui.core.methods import method_of
 from tui.core.runs import Run
-from tui.core.series import Series
+from tui.core.series import Event, Sample, Series
 from tui.core.values import format_param
 from tui.store.schema import SCHEMA
 
@@ -25,6 +25,12 @@ class Source(Protocol):
 
     def series(self, experiment: Experiment) -> list[Series]:
         """All series of an experiment."""
+
+    def events(self, experiment: Experiment) -> list[Event]:
+        """What was seen while its stages ran."""
+
+    def samples(self, experiment: Experiment) -> list[Sample]:
+        """What its models answered as they learned."""
 
     def predictions_file(self, experiment: Experiment) -> Path | None:
         """File with the per-example results."""
@@ -42,6 +48,8 @@ class Tables:
             "experiments": self._experiment_rows,
             "params": self._param_rows,
             "metrics": self._metric_rows,
+            "events": self._event_rows,
+            "samples": self._sample_rows,
             "runs": self._run_rows,
             "commits": self._commit_rows,
         }
@@ -99,6 +107,16 @@ class Tables:
         for row in self._experiments:
             if row.kind == "commit":
                 yield row.rev, ", ".join(row.refs), _utc(row.timestamp), row.subject
+
+    def _event_rows(self) -> Iterator[Row]:
+        for row in self._experiments:
+            for one in self._source.events(row):
+                yield row.rev, row.label, one.stage, one.step, one.time_s, one.event, one.action, one.message
+
+    def _sample_rows(self) -> Iterator[Row]:
+        for row in self._experiments:
+            for one in self._source.samples(row):
+                yield row.rev, row.label, one.stage, one.step, one.prompt, one.reference, one.prediction
 
     def _insert_series(self, connection: Any) -> None:
         blocks = [_series_arrays(row, found) for row in self._experiments if (found := self._source.series(row))]

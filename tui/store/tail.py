@@ -1,19 +1,20 @@
-"""Follows a series file that is being written: reads what is new, awaits a torn line, starts over if replaced."""
+"""Follows a file of lines that is being written: reads what is new, awaits a torn line, starts over if replaced."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Generic, TypeVar
 
-from tui.core.series import Series
 from tui.store.points import Decoder
 
 _ANCHOR_BYTES = 256
+Result = TypeVar("Result")
 
 
-class Tail:
+class Tail(Generic[Result]):
     """One file that may grow."""
 
-    def __init__(self, path: Path, make_decoder: Callable[[], Decoder], stage: str, name: str | None = None) -> None:
-        self._path, self._make_decoder, self._stage, self._name = path, make_decoder, stage, name
+    def __init__(self, path: Path, make_decoder: Callable[[], Decoder[Result]]) -> None:
+        self._path, self._make_decoder = path, make_decoder
         self._restart(None)
 
     def _restart(self, identity: tuple[int, int] | None) -> None:
@@ -21,28 +22,28 @@ class Tail:
         self._offset, self._stamp = 0, (-1, -1)
         self._anchor = b""
         self._decoder = self._make_decoder()
-        self._series: list[Series] = []
+        self._result = self._decoder.result()
 
-    def read(self) -> list[Series]:
-        """All series so far; the same objects as before if nothing has come."""
+    def read(self) -> Result:
+        """All so far; the same objects as before if nothing has come."""
         try:
             status = self._path.stat()
         except OSError:
             self._restart(None)
-            return []
+            return self._result
         identity = (status.st_dev, status.st_ino)
         if identity != self._identity or status.st_size < self._offset:
             self._restart(identity)
         stamp = (status.st_size, status.st_mtime_ns)
         if stamp == self._stamp:
-            return self._series
+            return self._result
         self._stamp = stamp
         data = self._new_data()
         if data is None:
             self._restart(identity)
             data = self._new_data() or b""
         self._take(data)
-        return self._series
+        return self._result
 
     def _new_data(self) -> bytes | None:
         """Bytes after those that were read; None if those are no longer there, so that the file was written anew."""
@@ -61,4 +62,4 @@ class Tail:
             self._decoder.feed(complete)
             self._offset += len(complete)
             self._anchor = (self._anchor + complete)[-_ANCHOR_BYTES:]
-            self._series = self._decoder.series(self._stage, self._name)
+            self._result = self._decoder.result()
