@@ -14,7 +14,7 @@ from tui.dvc.hashing import TrackedFiles
 from tui.dvc.overrides import is_own_schema, read_params
 from tui.dvc.project import Project
 
-_KEYS = ("base.source", "base.chat_template", "prepare.source")
+_KEYS = ("base.source", "base.chat_template", "prepare.source", "prepare.preferences.source", "teacher.source")
 _STARTER = "starter"
 
 
