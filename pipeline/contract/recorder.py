@@ -47,6 +47,7 @@ class StageRecorder:
         self._start = time.monotonic()
         self._finished = False
         self._series = -1
+        self._num_before = self._num_after = 0
         self._previous_handler: Any = None
 
     def __enter__(self) -> Self:
@@ -64,17 +65,23 @@ class StageRecorder:
 
     def plan(self, num_steps: int, device: str = "cpu") -> None:
         """Say how many steps the stage will take, and where it runs; from then on a reader can show time left."""
-        self.record.num_steps, self.record.device = num_steps, device
+        self.record.num_steps = self._num_before + num_steps + self._num_after
+        self.record.device = device
         self.record.write(self.directory / paths.RUN_RECORD_NAME)
+
+    def begin_part(self, num_before: int, num_after: int) -> None:
+        """What is planned and logged next is a part of the work: so many steps came before it, so many will follow."""
+        self._num_before, self._num_after = num_before, num_after
 
     def log(self, step: int, metrics: Mapping[str, float | None] | None = None) -> None:
         """Append one point with a single write: a reader never sees two halves of different lines."""
-        self.record.step = step
+        self.record.step = step = self._num_before + step
         os.write(self._series, encode_point(step, time.monotonic() - self._start, metrics or {}))
 
     def note(self, step: int, event: str, action: str, message: str) -> None:
         """Append an event: something was seen at this step."""
-        os.write(self._series, encode_event(Event(step, time.monotonic() - self._start, event, action, message)))
+        seen = Event(self._num_before + step, time.monotonic() - self._start, event, action, message)
+        os.write(self._series, encode_event(seen))
 
     def restore(self, series: bytes) -> None:
         """Begin with the series of an interrupted run of the same work, as its checkpoint kept them."""
