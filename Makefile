@@ -45,6 +45,7 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pipeline.contract.reference --check docs/params.md
+	$(BIN)/python -m pipeline.contract.methods --check docs/methods.md
 
 format: setup
 	$(BIN)/ruff format tui pipeline tests
@@ -52,6 +53,7 @@ format: setup
 
 docs: setup
 	$(BIN)/python -m pipeline.contract.reference docs/params.md
+	$(BIN)/python -m pipeline.contract.methods docs/methods.md
 
 bench: setup
 	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -18,6 +18,8 @@ from pipeline.contract.files import write_json, write_text
 from pipeline.contract.main import terminate
 from pipeline.contract.run_record import RunRecord
 from pipeline.contract.series import (
+    STEP,
+    TIME,
     Event,
     decode_events,
     decode_points,
@@ -84,8 +86,14 @@ class StageRecorder:
         os.write(self._series, encode_event(seen))
 
     def restore(self, series: bytes) -> None:
-        """Begin with the series of an interrupted run of the same work, as its checkpoint kept them."""
+        """Go on with the series of an interrupted run of the same work, in place of what this one has logged so far."""
+        os.ftruncate(self._series, 0)
         os.write(self._series, series)
+        last = max(decode_points(series), key=lambda point: point[STEP] or 0, default=None)
+        if last is not None:
+            self.record.step = int(last[STEP] or 0)
+            # The time before the interruption counts, not the time between.
+            self._start = min(self._start, time.monotonic() - (last[TIME] or 0))
 
     def series(self) -> bytes:
         """Everything that was logged so far, as `restore` takes it."""

@@ -77,17 +77,17 @@ def _yaml(value: Any) -> str:
     return str(value)
 
 
-def main(arguments: list[str]) -> int:
-    """Write the page, or with --check say whether it is up to date."""
+def publish(text: str, arguments: list[str]) -> int:
+    """Write a page to the file that is named last, or with --check say whether it is up to date."""
     path = Path(arguments[-1])
     if "--check" not in arguments:
-        write_text(path, reference())
+        write_text(path, text)
         return 0
-    if path.exists() and path.read_text(encoding="utf-8") == reference():
+    if path.exists() and path.read_text(encoding="utf-8") == text:
         return 0
-    sys.stderr.write(f"{path} is not what the schema says; run: make docs\n")
+    sys.stderr.write(f"{path} is not what the code says; run: make docs\n")
     return 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(publish(reference(), sys.argv[1:]))
