@@ -1,0 +1,108 @@
+"""Rewards that a project brings along: imported from its root, and checked at every call."""
+
+import importlib
+import inspect
+import math
+import sys
+from collections.abc import Callable, Iterable
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.contract import paths
+from pipeline.contract.problems import StageError
+from pipeline.evals.text_scores import final_answer
+from pipeline.models.answers import Answers, Reward
+
+_KEY = "align.rewards.functions"
+
+
+def own_reward(path: str, weight: float, stage: str, taken: Iterable[str] = ()) -> Reward:
+    """The reward behind `module:function`; StageError when it cannot be imported, a warning when DVC cannot see it."""
+    function = _imported(path)
+    _warn_unless_tracked(path, function, stage)
+    name = path.rpartition(":")[2]
+    if name in taken:
+        name = path.replace(".", "_").replace(":", "_")
+    return Reward(name, weight, lambda answers: _scores(path, function, answers))
+
+
+def _imported(path: str) -> Callable[..., Any]:
+    """A function of the project; its root goes first on the import path, as for `python -m`."""
+    module_name, _, name = path.partition(":")
+    root = str(Path.cwd())
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:
+        # A module of the user's may raise anything.
+        raise StageError(f"{_KEY}: cannot import {module_name} from the project's root: {_named(error)}") from error
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise StageError(f"{_KEY}: {module_name} has no function {name}; {path} must name one")
+    result: Callable[..., Any] = function
+    return result
+
+
+def _scores(path: str, function: Callable[..., Any], answers: Answers) -> list[float]:
+    """One finite number for each answer; StageError naming the function otherwise."""
+    texts = [final_answer(text) for text in answers.texts]
+    prompts = [_prompt_text(turns) for turns in answers.prompts]
+    try:
+        values = function(prompts=prompts, completions=texts, references=list(answers.references))
+    except Exception as error:
+        # A function of the user's may raise anything.
+        raise StageError(f"{_KEY}: {path} raised {_named(error)}") from error
+    try:
+        scores = [_number(value) for value in values]
+    except TypeError as error:
+        raise StageError(f"{_KEY}: {path} must return a list of numbers, one for each completion: {error}") from error
+    if len(scores) != len(texts):
+        raise StageError(f"{_KEY}: {path} returned {len(scores)} numbers for {len(texts)} completions")
+    if not all(map(math.isfinite, scores)):
+        position = next(place for place, score in enumerate(scores) if not math.isfinite(score))
+        raise StageError(f"{_KEY}: {path} gave {scores[position]} to the completion {texts[position]!r}")
+    return scores
+
+
+def _number(value: Any) -> float:
+    # Numbers of numpy and torch are not registered as real ones; they know how to become one.
+    if isinstance(value, str) or not (isinstance(value, Real) or hasattr(value, "item")):
+        raise TypeError(f"{value!r} is no number")
+    return float(value)
+
+
+def _prompt_text(turns: Any) -> str:
+    """The user's words alone, or all turns under their roles."""
+    if len(turns) == 1:
+        return str(turns[0]["content"])
+    return "\n\n".join(f"{turn['role']}: {turn['content']}" for turn in turns)
+
+
+def _warn_unless_tracked(path: str, function: Callable[..., Any], stage: str) -> None:
+    """DVC runs a stage again when a file of its deps changes; of others it knows nothing."""
+    try:
+        file = Path(inspect.getfile(function)).resolve().relative_to(Path.cwd().resolve())
+    except (TypeError, ValueError):
+        return
+    if not any(file.is_relative_to(dep) for dep in _deps(stage)):
+        sys.stderr.write(
+            f"{stage}: warning: {file} ({path}) is no dep of {stage} in {paths.PIPELINE_FILE}, so DVC will not see "
+            "when it changes; add it there\n"
+        )
+
+
+def _deps(stage: str) -> list[str]:
+    """Deps of a stage as dvc.yaml has them; a project may be run without one."""
+    try:
+        content = yaml.safe_load(paths.PIPELINE_FILE.read_text())
+        return [str(dep) for dep in content["stages"][stage]["deps"]]
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return []
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
