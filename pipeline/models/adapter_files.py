@@ -1,7 +1,10 @@
 """The files of an adapter, and how they are handed on."""
 
 import json
+import math
 from pathlib import Path
+
+from safetensors import safe_open
 
 from pipeline.contract.files import write_json
 from pipeline.contract.problems import StageError
@@ -22,6 +25,13 @@ def copy_adapter(source: Path, directory: Path, base_name: str, base_revision: s
         copy_file(source / ADAPTER_WEIGHTS, directory / ADAPTER_WEIGHTS)
     except (FileNotFoundError, ValueError, AttributeError) as error:
         raise StageError(f"{source}: not a complete adapter ({error}); run dvc repro") from error
+
+
+def count_adapter_parameters(directory: Path) -> int:
+    """Parameters in the adapter's file, without loading them."""
+    with safe_open(directory / ADAPTER_WEIGHTS, framework="pt") as tensors:
+        shapes = [tensors.get_slice(name).get_shape() for name in tensors.keys()]  # noqa: SIM118 - no mapping
+    return sum(math.prod(shape) for shape in shapes)
 
 
 def _is_names(value: object) -> bool:

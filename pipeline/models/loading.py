@@ -1,15 +1,16 @@
 """Loads a model as its manifest describes it: base weights, adapters on top, tokenizer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from peft import PeftModel
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from pipeline.contract.manifest import Manifest
+from pipeline.contract.manifest import Adapter, Manifest
 from pipeline.contract.params import Base
 from pipeline.contract.problems import StageError
 from pipeline.models.devices import DType, pick_device, pick_dtype
@@ -33,12 +34,17 @@ def load_model(manifest: Manifest, params: Base, device: torch.device | None = N
     """Load weights, adapters and tokenizer from the manifest's folders; StageError when one is missing or damaged."""
     device = device or pick_device()
     model: Model = load_weights(Path(manifest.weights), params.dtype, device, params.trust_remote_code)
-    for position, adapter in enumerate(manifest.adapters):
-        if position:
-            model = _merge(model, manifest.adapters[position - 1].path)
-        model = load_adapter(model, Path(adapter.path))
-    model.eval()
+    model = put_on(model, manifest.adapters).eval()
     return LoadedModel(model, load_tokenizer(Path(manifest.tokenizer), params.trust_remote_code), device)
+
+
+def put_on(model: Model, adapters: Sequence[Adapter]) -> Model:
+    """Put adapters on a model in their order; all but the last one are folded in."""
+    for position, adapter in enumerate(adapters):
+        if position:
+            model = fold_in(model, adapters[position - 1].path)
+        model = load_adapter(model, Path(adapter.path))
+    return model
 
 
 def load_weights(
@@ -89,9 +95,14 @@ def load_tokenizer(directory: Path, trust_remote_code: bool = False) -> PreTrain
     return tokenizer
 
 
-def _merge(model: Model, path: str) -> PreTrainedModel:
+def is_soft_prompt(model: Model) -> TypeGuard[PeftModel]:
+    """Whether the model has virtual tokens: a prompt or a prefix."""
+    return isinstance(model, PeftModel) and bool(model.active_peft_config.is_prompt_learning)
+
+
+def fold_in(model: Model, path: str) -> PreTrainedModel:
     """Fold the adapter in, so that the next one sits on what it makes of the base model."""
-    if not isinstance(model, PeftModel) or model.active_peft_config.is_prompt_learning:
+    if not isinstance(model, PeftModel) or is_soft_prompt(model):
         raise StageError(f"{path}: nothing can be put on top of a soft prompt; it must be the last adapter")
     merged: PreTrainedModel = model.merge_and_unload()
     return merged

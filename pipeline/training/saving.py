@@ -2,15 +2,17 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pipeline.contract.manifest import Adapter, Manifest
-from pipeline.models.adapter_files import copy_adapter
+from pipeline.models.adapter_files import copy_adapter, count_adapter_parameters
 from pipeline.models.loading import load_tokenizer
 from pipeline.models.materialise import empty_directory
 from pipeline.models.rounding import copy_rounded
 from pipeline.models.tokenizer import save_tokenizer
 from pipeline.models.weights import CONFIG_FILE, INDEX_FILE, copy_file, hash_weights, weight_files
 from pipeline.training.job import Trained
+from pipeline.training.residual import plain_adapter
 
 ADAPTER_DIR = "adapter"
 
@@ -24,7 +26,6 @@ def write_model(directory: Path, start: Manifest, trained: Trained, trust_remote
         start,
         stage=trained.step.stage,
         method=method,
-        num_parameters=trained.num_parameters,
         num_trainable_parameters=trained.step.num_trainable_parameters,
         lineage=(*start.lineage, trained.step),
         **(changes if changes is not None else _write_adapter(directory, start, trained)),
@@ -41,14 +42,16 @@ def passed_on(manifest: Manifest, stage: str, directory: Path) -> Manifest:
     return result
 
 
-def _write_adapter(directory: Path, start: Manifest, trained: Trained) -> dict[str, tuple[Adapter, ...]]:
+def _write_adapter(directory: Path, start: Manifest, trained: Trained) -> dict[str, Any]:
+    """What is written may hold more than was trained (PiSSA), or less (P-tuning leaves its network behind)."""
     target = directory / ADAPTER_DIR
-    copy_adapter(trained.checkpoint, target, start.weights, None)
-    adapter = Adapter(target.as_posix(), trained.step.method, trained.step.num_trainable_parameters)
-    return {"adapters": (*start.adapters, adapter)}
+    copy_adapter(plain_adapter(trained.checkpoint), target, start.weights, None)
+    num_parameters = count_adapter_parameters(target)
+    adapter = Adapter(target.as_posix(), trained.step.method, num_parameters)
+    return {"adapters": (*start.adapters, adapter), "num_parameters": start.num_parameters + num_parameters}
 
 
-def _write_full(directory: Path, start: Manifest, trained: Trained, trust_remote_code: bool) -> dict[str, object]:
+def _write_full(directory: Path, start: Manifest, trained: Trained, trust_remote_code: bool) -> dict[str, Any]:
     _copy_weights(trained, directory)
     copy_file(Path(start.weights) / "generation_config.json", directory / "generation_config.json")
     for file in Path(start.weights).glob("*.py"):
@@ -59,6 +62,7 @@ def _write_full(directory: Path, start: Manifest, trained: Trained, trust_remote
         "weights": name,
         "tokenizer": name,
         "adapters": (),
+        "num_parameters": trained.num_parameters,
         "weights_sha256": hash_weights(weight_files(directory)),
     }
 
