@@ -1,9 +1,13 @@
 """Supervised fine-tuning: cross-entropy on the completions, every weight or an adapter, through TRL."""
 
 import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
 
 from pipeline.contract import paths
 from pipeline.contract.manifest import Manifest
@@ -19,30 +23,45 @@ from pipeline.training.rows import EncodedSplit, encode_split
 from pipeline.training.trainer import CompletionTrainer
 
 
-def fine_tune(job: Job, params: Adaptation, start: Manifest, base: Base) -> Trained:
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What is learned; the labels of the training split unless told otherwise."""
+
+    encode: Callable[[PreTrainedTokenizerBase, int], EncodedSplit]
+    """Training rows as token ids, no longer than so many."""
+    trainer: Callable[..., Any] = CompletionTrainer
+    """Makes the trainer."""
+    columns: Callable[[EncodedSplit], Mapping[str, Sequence[Any]]] = lambda _: {}
+    """More columns of the training rows, for this trainer."""
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    """Our names of metrics that only this trainer logs, by its own."""
+
+
+def fine_tune(job: Job, params: Adaptation, start: Manifest, base: Base, lesson: Lesson | None = None) -> Trained:
     """Train on data/prepared, keeping the checkpoint with the lowest validation loss."""
+    lesson = lesson or _labels(job, params)
     device = pick_device()
     dtype = training_dtype(params.peft, base.dtype, device)
     check_adaptation(job.section, params, start, base.trust_remote_code)
-    train, validation = read_splits(job, params, start, base.trust_remote_code)
+    train, validation = _read_splits(job, params, start, base.trust_remote_code, lesson)
     loaded = load_model(start, base.model_copy(update={"dtype": dtype}), device)
     target = pick_dtype(base.dtype, device)
     plan = Plan(
         params=params,
         method="full" if params.peft == "none" else params.peft,
         device=loaded.device,
-        names=job.names(),
+        names=job.names() | dict(lesson.metrics),
         best=f"{job.validation}/loss",
         rounded_dtype=None if pick_dtype(dtype, device) == target else target,
     )
     return fit(
         job,
         plan,
-        lambda callbacks: CompletionTrainer(
+        lambda callbacks: lesson.trainer(
             model=loaded.model,
             args=sft_arguments(params, job.checkpoints, loaded.device),
             processing_class=loaded.tokenizer,
-            train_dataset=Dataset(train.table()),
+            train_dataset=Dataset(train.table(lesson.columns(train))),
             eval_dataset=Dataset(validation.table()),
             peft_config=adapter_config(params, start.tokenizer, loaded.model, job.section),
             callbacks=callbacks,
@@ -50,13 +69,18 @@ def fine_tune(job: Job, params: Adaptation, start: Manifest, base: Base) -> Trai
     )
 
 
-def read_splits(
-    job: Job, params: Adaptation, start: Manifest, trust_remote_code: bool
+def _labels(job: Job, params: Adaptation) -> Lesson:
+    path = paths.split_file("train")
+    return Lesson(lambda tokenizer, limit: encode_split(path, tokenizer, limit, job.section, params.max_rows))
+
+
+def _read_splits(
+    job: Job, params: Adaptation, start: Manifest, trust_remote_code: bool, lesson: Lesson
 ) -> tuple[EncodedSplit, EncodedSplit]:
     """Training and validation rows, no longer than the params and the model's positions allow."""
     tokenizer = load_tokenizer(Path(start.tokenizer), trust_remote_code)
     limit = min(params.max_length, num_positions(params, model_config(start, trust_remote_code)) or params.max_length)
-    train = encode_split(paths.split_file("train"), tokenizer, limit, job.section, params.max_rows)
+    train = lesson.encode(tokenizer, limit)
     validation = encode_split(paths.split_file("validation"), tokenizer, limit, job.section)
     _say(job, train)
     return train, validation.sorted_by_length()
