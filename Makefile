@@ -14,11 +14,12 @@ export DVC_NO_ANALYTICS = 1
 export DO_NOT_TRACK = 1
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: help setup demo test check format docs bench clean
+.PHONY: help setup demo demo-quick test check format docs bench clean
 
 help:
 	@echo "make setup       virtual environment with pinned dependencies"
-	@echo "make demo        run four experiments in $(DEMO)/ and open them"
+	@echo "make demo        run an experiment of every method in $(DEMO)/ and open them"
+	@echo "make demo-quick  only the first four of them; make demo goes on from there"
 	@echo "make test        all tests that need no more than Python, git and make"
 	@echo "make check       format, lint, types, import contracts, docs"
 	@echo "make bench       benchmarks, as ratios"
@@ -35,6 +36,9 @@ $(STAMP): pyproject.toml $(CONSTRAINTS)
 
 demo: setup
 	$(BIN)/python -P -m tui.cli.demo $(DEMO)
+
+demo-quick: setup
+	$(BIN)/python -P -m tui.cli.demo $(DEMO) --quick
 
 test: setup
 	$(BIN)/python -m pytest -q

@@ -100,13 +100,13 @@ COMMANDS: dict[Scope, tuple[Command, ...]] = {
         Command("previous_stage", "p", "Previous stage", "Charts of the previous stage"),
         Command("next_page", "m", "More charts", "The next charts of this stage", footer=True),
         Command("toggle_log", "l", "Log scale", "Logarithmic or linear y axes"),
-        Command(
-            "cycle_panel", "v", "Next panel", "Show the next of log, params, metrics and answers below", footer=True
-        ),
+        Command("cycle_panel", "v", "Next panel", "Show the next of the views below", footer=True),
         Command("panel_log", "1", "Log", "Show the log below"),
         Command("panel_params", "2", "Params", "Show the params below"),
         Command("panel_metrics", "3", "Metrics", "Show the final metrics below"),
         Command("panel_answers", "4", "Answers", "Show answers of the model below"),
+        Command("panel_events", "5", "Events", "Show what was seen while it ran below"),
+        Command("panel_samples", "6", "Samples", "Show how answers to a few prompts changed below; enter: in full"),
         Command("copy_rev", "y", "Copy SHA", "Copy the full SHA"),
         Command("copy_name", "Y", "Copy name", "Copy the name of the experiment"),
         Command("reload", "r", "Reload", "Read it again now"),

@@ -10,7 +10,7 @@ from typing import Any
 from tui.core.experiments import Experiment
 from tui.core.ports import FileChange, QueryResult
 from tui.core.runs import LaunchPlan, Run, RunRequest
-from tui.core.series import Series
+from tui.core.series import Event, Sample, Series
 
 _PATIENCE_S = 10
 
@@ -89,6 +89,8 @@ class FakeStore:
         self.listing = list(experiments)
         self.curves: dict[str, list[Series]] = {}
         self.answers: list[dict[str, Any]] = []
+        self.seen: dict[str, list[Event]] = {}
+        self.sampled: dict[str, list[Sample]] = {}
         self._root = root
 
     @property
@@ -111,6 +113,16 @@ class FakeStore:
             "series", self.curves.get(experiment.label, []), experiment, directory
         )
         return answer
+
+    def events(self, experiment: Experiment, directory: Path | None = None) -> list[Event]:
+        """What was seen, by the label of the experiment."""
+        found: list[Event] = self.script.answer("events", self.seen.get(experiment.label, []), experiment)
+        return list(found)
+
+    def samples(self, experiment: Experiment, directory: Path | None = None) -> list[Sample]:
+        """Samples by the label of the experiment."""
+        found: list[Sample] = self.script.answer("samples", self.sampled.get(experiment.label, []), experiment)
+        return list(found)
 
     def predictions(self, experiment: Experiment) -> Any:
         """The same for all experiments."""

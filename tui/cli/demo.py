@@ -2,6 +2,8 @@
 
 import argparse
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +11,52 @@ from tui.cli import reading, running
 from tui.cli.context import Context
 from tui.cli.output import has_terminal, print_error, print_line
 from tui.core.errors import UserError
-from tui.core.runs import RunRequest
+from tui.core.runs import Run, RunRequest
 
-EXPERIMENTS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("base", {"train.objective": "none"}),
-    ("lora", {}),
-    ("full", {"train.peft": "none", "train.learning_rate": 1.0e-3}),
-    ("prompt-tuning", {"train.peft": "prompt_tuning", "train.learning_rate": 3.0e-2}),
+
+@dataclass(frozen=True, slots=True)
+class DemoRow:
+    """One experiment of the demo."""
+
+    name: str
+    seconds: float
+    """How long it takes on one core when what it shares is there, to start the longest first."""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    after: tuple[str, ...] = ()
+    """Rows that make what this one takes out of the run cache: a base model, a teacher, a start."""
+
+
+# Learning rates and lengths are each method's own, as docs/experiments.md found them.
+_STUDENT = {
+    "base.starter.hidden_size": 96, "base.starter.num_layers": 2, "train.peft": "none", "train.learning_rate": 4.0e-3,
+    "train.max_rows": 300, "train.max_steps": 447,
+}  # fmt: skip
+_TEACHER = {"teacher.source": "starter"}
+_DISTILL = {"train.objective": "distill", "train.distill.level": "logit", "train.distill.hard_label_weight": 0.0}
+_FEW = {"train.max_rows": 150}
+_DPO = {"align.objective": "dpo", "align.dpo.loss": ["sigmoid", "sft"], "align.learning_rate": 1.0e-3}
+_GRPO = {"align.objective": "grpo", "align.rewards.exact_match": 1.0, "align.learning_rate": 2.0e-3}
+_RLOO = {"align.objective": "rloo", "align.rewards.reward_model": 1.0, "align.learning_rate": 1.0e-3}
+_ROLLOUTS = {"align.batch_size": 64, "align.max_steps": 60, "align.rollout.max_new_tokens": 32}
+
+EXPERIMENTS: tuple[DemoRow, ...] = (
+    DemoRow("base", 150, {"train.objective": "none"}),
+    DemoRow("prompt-tuning", 60, {"train.peft": "prompt_tuning", "train.learning_rate": 3.0e-2}, ("base",)),
+    DemoRow("full", 60, {"train.peft": "none", "train.learning_rate": 1.0e-3}, ("base",)),
+    DemoRow("lora", 60, {}, ("base",)),
+    DemoRow("dora", 80, {"train.lora.dora": True}, ("base",)),
+    DemoRow("p-tuning", 60, {"train.peft": "p_tuning", "train.learning_rate": 1.0e-2}, ("base",)),
+    DemoRow("teacher", 180, {**_TEACHER, "train.objective": "teacher"}, ("base",)),
+    DemoRow("student", 140, _STUDENT),
+    DemoRow("student-distilled", 70, {**_STUDENT, **_TEACHER, **_DISTILL}, ("teacher", "student")),
+    DemoRow("sft-few", 30, _FEW, ("base",)),
+    DemoRow("sft-dpo", 90, {**_FEW, **_DPO}, ("sft-few",)),
+    DemoRow("sft-grpo", 110, {**_FEW, **_GRPO, **_ROLLOUTS}, ("sft-few",)),
+    DemoRow("rm-rloo", 160, {**_FEW, "reward.objective": "bradley_terry", **_RLOO, **_ROLLOUTS}, ("sft-few",)),
 )
-"""Name and overrides; the learning rates are each method's own, as docs/experiments.md found them."""
+"""The story, in the order in which it is told."""
+QUICK = EXPERIMENTS[:4]
+"""What `make demo-quick` keeps to."""
 _AGAIN = "-try-"
 """Joins the name and the number of a second try, after one that failed or was stopped."""
 _NUM_SLOTS = 2
@@ -26,10 +65,14 @@ _NUM_SLOTS = 2
 
 def main(arguments: list[str]) -> int:
     """Run what is not there yet, then show it all."""
-    context = Context(Path(arguments[0]))
+    parser = argparse.ArgumentParser(prog="demo", description="Run real experiments in a new project and show them.")
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--quick", action="store_true", help="only the first four experiments")
+    options = parser.parse_args(arguments)
+    context = Context(options.directory)
     try:
         _ensure_project(context.directory)
-        if not _run_all(context):
+        if not _run_all(context, QUICK if options.quick else EXPERIMENTS):
             return 1
         return _show(context)
     except UserError as error:
@@ -49,21 +92,44 @@ def _ensure_project(directory: Path) -> None:
     print_line(f"{directory}: a new project")
 
 
-def _run_all(context: Context) -> bool:
-    """Run what is missing: the first one alone, because the others take its base model and data out of the cache."""
+def _run_all(context: Context, wanted: Sequence[DemoRow]) -> bool:
+    """Run what is missing, the longest chain first; a row waits for those that make what it shares with them."""
     rows = [row for row in context.experiments() if row.kind == "experiment"]
     active = [run for run in context.runner.runs() if run.is_active]
     requests = []
-    for name, overrides in EXPERIMENTS:
-        tries = [row for row in rows if row.name and row.name.partition(_AGAIN)[0] == name]
+    for one in in_order(wanted):
+        tries = [row for row in rows if row.name and demo_name(row.name) == one.name]
         states = {row.status for row in tries}
         state = next((state for state in ("done", "running", "queued") if state in states), "to run")
-        print_line(f"  {name}: {state}")
+        print_line(f"  {one.name}: {state}")
         if state == "to run":
-            requests.append(RunRequest(overrides, f"{name}{_AGAIN}{len(tries) + 1}" if tries else name))
-    alone = int(any(request.overrides == EXPERIMENTS[0][1] for request in requests))
-    is_base_done = running.run_all(context, requests[:alone], 1, active)
-    return is_base_done and running.run_all(context, requests[alone:], _NUM_SLOTS)
+            requests.append(RunRequest(one.overrides, f"{one.name}{_AGAIN}{len(tries) + 1}" if tries else one.name))
+    return running.run_all(context, requests, _NUM_SLOTS, active, next_request)
+
+
+def in_order(rows: Sequence[DemoRow]) -> list[DemoRow]:
+    """The row first behind which most is left to do."""
+    return sorted(rows, key=lambda row: -_chain_s(row, rows))
+
+
+def _chain_s(row: DemoRow, rows: Sequence[DemoRow]) -> float:
+    return row.seconds + max((_chain_s(other, rows) for other in rows if row.name in other.after), default=0.0)
+
+
+def next_request(waiting: Sequence[RunRequest], active: Sequence[Run | RunRequest]) -> RunRequest | None:
+    """The first one that waits for none of the others; one that failed keeps nobody waiting."""
+    pending = {demo_name(one.name or "") for one in (*waiting, *active)}
+    after = {row.name: row.after for row in EXPERIMENTS}
+    return next((one for one in waiting if pending.isdisjoint(after.get(demo_name(one.name or ""), ()))), None)
+
+
+def demo_name(name: str) -> str:
+    """The row that an experiment is a try of.
+
+    >>> demo_name("lora-try-2"), demo_name("sft-dpo")
+    ('lora', 'sft-dpo')
+    """
+    return name.partition(_AGAIN)[0]
 
 
 def _show(context: Context) -> int:

@@ -3,7 +3,7 @@
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import yaml
@@ -37,14 +37,25 @@ def run(context: Context, options: argparse.Namespace) -> int:
     return _print_end(_wait(context, started, quiet=options.form == "json"), options.form)
 
 
-def run_all(context: Context, requests: Sequence[RunRequest], num_slots: int, running: Sequence[Run] = ()) -> bool:
+Next = Callable[[Sequence[RunRequest], Sequence[Run]], RunRequest | None]
+"""Which of the waiting requests to launch beside the active runs; None to wait."""
+
+
+def run_all(
+    context: Context,
+    requests: Sequence[RunRequest],
+    num_slots: int,
+    running: Sequence[Run] = (),
+    choose: Next = lambda waiting, _: waiting[0],
+) -> bool:
     """Launch runs, so many at once beside those that run already, show progress, say how each ended; are all done?"""
     waiting, active, all_done = list(requests), list(running), True
     line = ProgressLine(sys.stderr)
     try:
         while waiting or active:
-            while waiting and len(active) < num_slots:
-                active.append(context.runner.launch(waiting.pop(0)))
+            while waiting and len(active) < num_slots and (chosen := choose(waiting, active)) is not None:
+                waiting.remove(chosen)
+                active.append(context.runner.launch(chosen))
             time.sleep(_POLL_S)
             active = [_again(context, run) for run in active]
             line.show(*active)

@@ -15,7 +15,8 @@ from tui.dvc.overrides import is_own_schema, read_params
 from tui.dvc.project import Project
 
 _KEYS = ("base.source", "base.chat_template", "prepare.source", "prepare.preferences.source", "teacher.source")
-_STARTER = "starter"
+_WORDS = {"starter", "auto", "none"}
+"""Values that are no path, whatever is called like that."""
 
 
 def check_sources(project: Project, overrides: Mapping[str, Any]) -> None:
@@ -34,7 +35,7 @@ def check_sources(project: Project, overrides: Mapping[str, Any]) -> None:
 
 def _is_unseen(project: Project, name: str) -> bool:
     root, path = project.root, os.path.normpath(name)
-    is_relative = not (path.startswith(("/", "~")) or path == _STARTER)
+    is_relative = not (path.startswith(("/", "~")) or path in _WORDS)
     if not is_relative or not (root / path).exists():
         return False
     made = (out.path for stage in read_stages(root) for out in stage.outputs)

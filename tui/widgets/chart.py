@@ -72,6 +72,7 @@ class LineChart(Widget, can_focus=True):
         self._log = log
         self._zoom: Zoom | None = None
         self._crosshair: float | None = None
+        self._marks: tuple[float, ...] = ()
         self._picture: Picture | None = None
         self._drawn_for: Size | None = None
         self._strips: list[Strip] = []
@@ -124,6 +125,17 @@ class LineChart(Widget, can_focus=True):
     def placeholder(self, placeholder: str) -> None:
         if placeholder != self._placeholder:
             self._placeholder = placeholder
+            self._repaint_later()
+
+    @property
+    def marks(self) -> tuple[float, ...]:
+        """Steps at which something was seen; each is a thin line."""
+        return self._marks
+
+    @marks.setter
+    def marks(self, marks: tuple[float, ...]) -> None:
+        if marks != self._marks:
+            self._marks = marks
             self._repaint_later()
 
     @property
@@ -258,12 +270,12 @@ class LineChart(Widget, can_focus=True):
             self._picture = draw(self._traces, self.view, size, top, log=self._log)
             self._drawn_for, self._strips_stale = size, True
         if self._strips_stale:
-            caption = Caption(self._title, self._x_label, self._placeholder, self._log, self._crosshair)
+            caption = Caption(self._title, self._x_label, self._placeholder, self._log, self._crosshair, self._marks)
             self._strips = paint(size, self._picture, self._traces, caption, self._palette())
             self._strips_stale = False
         return self._strips
 
     def _palette(self) -> Palette:
         base = self.rich_style  # with a background: a terminal's own may be the opposite of the theme's
-        title, axis, placeholder, crosshair, *series = (base + ink(self, name) for name in COMPONENTS)
-        return Palette(base, title, axis, placeholder, crosshair, tuple(series))
+        title, axis, placeholder, crosshair, mark, *series = (base + ink(self, name) for name in COMPONENTS)
+        return Palette(base, title, axis, placeholder, crosshair, mark, tuple(series))

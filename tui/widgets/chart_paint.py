@@ -25,6 +25,7 @@ class Palette:
     axis: Style
     placeholder: Style
     crosshair: Style
+    mark: Style
     series: tuple[Style, ...]
 
     def of(self, trace: Trace, index: int) -> Style:
@@ -42,6 +43,8 @@ class Caption:
     placeholder: str
     log: bool
     crosshair: float | None
+    marks: tuple[float, ...] = ()
+    """Steps at which something was seen."""
 
 
 def heading_height(traces: Sequence[Trace], height: int) -> int:
@@ -106,6 +109,7 @@ def _plot(picture: Picture, traces: Sequence[Trace], caption: Caption, palette: 
     box = picture.box
     styles = [*(palette.of(trace, i) for i, trace in enumerate(traces)), palette.axis]
     cell = None if caption.crosshair is None else picture.view.cell_of(caption.crosshair, box.width)
+    marked = {at for step in caption.marks if (at := picture.view.cell_of(step, box.width)) is not None}
     lines = []
     for row, (text, owners) in enumerate(zip(picture.rows, picture.owners, strict=True)):
         label = picture.y_labels.get(row)
@@ -113,12 +117,15 @@ def _plot(picture: Picture, traces: Sequence[Trace], caption: Caption, palette: 
         segments = [Segment(margin, palette.axis)] if margin else []
         segments += [Segment(text[start:end], styles[owner]) for start, end, owner in runs(owners)]
         strip = Strip(segments, box.left + box.width)
+        for at in marked:
+            if owners[at] < 0 and at != cell:
+                strip = _with_line(strip, box.left + at, "┊" if row else "▾", palette.mark)
         if cell is not None and owners[cell] < 0:
-            strip = _with_crosshair(strip, box.left + cell, palette)
+            strip = _with_line(strip, box.left + cell, "┆", palette.crosshair)
         lines.append(strip)
     return lines
 
 
-def _with_crosshair(strip: Strip, column: int, palette: Palette) -> Strip:
+def _with_line(strip: Strip, column: int, char: str, style: Style) -> Strip:
     left, _, right = strip.divide([column, column + 1, strip.cell_length])
-    return Strip.join([left, Strip([Segment("┆", palette.crosshair)], 1), right])
+    return Strip.join([left, Strip([Segment(char, style)], 1), right])

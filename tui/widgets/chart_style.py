@@ -7,6 +7,7 @@ COMPONENTS = (
     "chart--axis",
     "chart--placeholder",
     "chart--crosshair",
+    "chart--mark",
     *(f"chart--series-{i}" for i in range(NUM_COLOURS)),
 )
 
@@ -18,6 +19,7 @@ LineChart {
     &:focus > .chart--title { color: $text-accent; text-style: bold underline; }
     & > .chart--axis, & > .chart--placeholder { color: $text-muted; }
     & > .chart--crosshair { color: $text-accent; }
+    & > .chart--mark { color: $text-warning; }
     & > .chart--series-0 { color: #4e9af1; }
     & > .chart--series-1 { color: #f2b134; }
     & > .chart--series-2 { color: #6cc24a; }

@@ -19,6 +19,8 @@ class ChartSpec:
 
     title: str
     series: tuple[ChartSeries, ...]
+    marks: tuple[float, ...] = ()
+    """Steps at which something was seen."""
 
 
 class ChartGrid(Grid):
@@ -94,6 +96,7 @@ class ChartGrid(Grid):
             chart.title = spec.title if spec else ""
             chart.log_scale = self._log
             chart.set_series(spec.series if spec else ())
+            chart.marks = spec.marks if spec else ()
 
     @on(LineChart.Hovered)
     def _share(self, message: LineChart.Hovered) -> None:

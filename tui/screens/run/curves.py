@@ -5,21 +5,27 @@ from collections.abc import Sequence
 from pipeline.contract.metrics import last_part
 from pipeline.contract.stages import STAGES
 from tui.core.runs import StageProgress
-from tui.core.series import Series
+from tui.core.series import Event, Series
 from tui.widgets.chart import ChartSeries
 from tui.widgets.chartgrid import ChartSpec
 
-_FIRST = ("loss", "learning_rate", "token_accuracy", "grad_norm", "accuracy")
+_FIRST = (
+    "reward", "kl", "loss", "accuracy", "margin", "divergence", "agreement", "completion_tokens", "exact_match",
+    "rejected_format", "zero_spread", "entropy", "reward_std", "learning_rate", "token_accuracy", "grad_norm",
+)  # fmt: skip
+"""A training has only some of them: supervised ones begin with the loss, those from rewards with the reward."""
+_MAIN = ("align", "train")
 _LAST = ("epoch", "num_tokens")
 
 
-def charts(series: Sequence[Series], stage: str | None) -> list[ChartSpec]:
-    """Charts of one stage: metrics that differ only in their split share one."""
+def charts(series: Sequence[Series], stage: str | None, events: Sequence[Event] = ()) -> list[ChartSpec]:
+    """Charts of one stage: metrics that differ only in their split share one; events are marked in all."""
     groups: dict[str, list[Series]] = {}
     for one in series:
         if one.stage == stage and len(one.steps):
             groups.setdefault(last_part(one.name), []).append(one)
-    return [_chart(part, groups[part]) for part in sorted(groups, key=rank)]
+    marks = tuple(sorted({float(event.step) for event in events if event.stage == stage}))
+    return [_chart(part, groups[part], marks) for part in sorted(groups, key=rank)]
 
 
 def stages_with_curves(series: Sequence[Series]) -> list[str]:
@@ -35,7 +41,7 @@ def default_stage(stages: Sequence[str], progress: Sequence[StageProgress]) -> s
     ended_in = by_status.get("failed") or by_status.get("cancelled")
     if ended_in is not None or by_status.get("running") in stages:
         return ended_in or by_status["running"]
-    return "train" if "train" in stages else stages[-1] if stages else None
+    return next((stage for stage in _MAIN if stage in stages), stages[-1] if stages else None)
 
 
 def stages_to_show(series: Sequence[Series], progress: Sequence[StageProgress]) -> list[str]:
@@ -56,7 +62,7 @@ def rank(part: str) -> tuple[int, str]:
     return (len(_FIRST) + 1 if part in _LAST else len(_FIRST)), part
 
 
-def _chart(part: str, group: Sequence[Series]) -> ChartSpec:
+def _chart(part: str, group: Sequence[Series], marks: tuple[float, ...]) -> ChartSpec:
     group = sorted(group, key=lambda one: (not one.name.startswith("train"), one.name))
     title = group[0].name if len(group) == 1 else part
-    return ChartSpec(title, tuple(ChartSeries(one.name, one.steps, one.values) for one in group))
+    return ChartSpec(title, tuple(ChartSeries(one.name, one.steps, one.values) for one in group), marks)

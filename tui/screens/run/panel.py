@@ -1,4 +1,4 @@
-"""The lower half of the Run screen: log, params, metrics, answers."""
+"""The lower half of the Run screen: log, params, metrics, answers, events, samples."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -10,22 +10,36 @@ from textual.widgets import ContentSwitcher
 
 from tui.core.experiments import Experiment, flat_values
 from tui.core.runs import Run
+from tui.core.series import Event
 from tui.core.values import format_param
+from tui.screens.run.samples import SamplesPane
 from tui.widgets.logtail import LogTail
 from tui.widgets.table import Column, ListRows, VirtualTable
 
-Panel = Literal["log", "params", "metrics", "answers"]
-PANELS: tuple[Panel, ...] = ("log", "params", "metrics", "answers")
+Panel = Literal["log", "params", "metrics", "answers", "events", "samples"]
+PANELS: tuple[Panel, ...] = ("log", "params", "metrics", "answers", "events", "samples")
 
 _VALUE_COLUMNS = (
     Column("key", "key", max_width=60),
     Column("value", "value", max_width=60),
     Column("note", "", max_width=40),
 )
+_EVENT_COLUMNS = (
+    Column("step", "step", "right"),
+    Column("stage", "stage"),
+    Column("event", "event"),
+    Column("action", "action"),
+    Column("message", "message", max_width=200),
+)
+_ACTION_STYLES = {"warn": "warning", "stop": "bad"}
 
 
 class Panels(Vertical):
-    """Four views of which one is seen; the title lists them."""
+    """Six views of which one is seen; the title lists them."""
+
+    def __init__(self, *, classes: str | None = None) -> None:
+        super().__init__(classes=classes)
+        self._counts: dict[Panel, int] = {}
 
     def compose(self) -> ComposeResult:
         """One widget for each view."""
@@ -34,6 +48,8 @@ class Panels(Vertical):
             yield VirtualTable(_VALUE_COLUMNS, id="params", placeholder="no params")
             yield VirtualTable(_VALUE_COLUMNS, id="metrics", placeholder="no metrics yet")
             yield VirtualTable(id="answers", placeholder="no answers in the local cache")
+            yield VirtualTable(_EVENT_COLUMNS, id="events", placeholder="nothing was seen")
+            yield SamplesPane()
 
     def on_mount(self) -> None:
         """Name the views."""
@@ -48,13 +64,23 @@ class Panels(Vertical):
     def choose(self, panel: Panel, *, focus: bool = True) -> None:
         """See another view."""
         self.query_one(ContentSwitcher).current = panel
-        titles = [
-            Content.styled(f"{number} {name}", "bold reverse" if name == panel else "dim")
-            for number, name in enumerate(PANELS, 1)
-        ]
-        self.border_title = Content("  ").join(titles).markup
+        self._name_views()
         if focus:
-            self.query_one(f"#{panel}").focus()
+            self.query_one("#prompts" if panel == "samples" else f"#{panel}").focus()
+
+    def count(self, panel: Panel, number: int) -> None:
+        """Tell in the title how much there is in a view."""
+        if number != self._counts.get(panel, 0):
+            self._counts[panel] = number
+            self._name_views()
+
+    def _name_views(self) -> None:
+        titles = []
+        for number, name in enumerate(PANELS, 1):
+            count = self._counts.get(name, 0)
+            style = "bold reverse" if name == self.current else "bold" if count else "dim"
+            titles.append(Content.styled(f"{number} {name}" + (f" ({count})" if count else ""), style))
+        self.border_title = Content("  ").join(titles).markup
 
     def table(self, panel: Panel) -> VirtualTable:
         """The table of a view."""
@@ -73,6 +99,17 @@ def param_rows(experiment: Experiment, run: Run | None) -> ListRows:
     changed = [(key, values.pop(key, value)) for key, value in overrides.items()]
     rows = [_row(key, format_param(value), "changed at launch", "accent") for key, value in changed]
     return ListRows([*rows, *(_row(key, format_param(value)) for key, value in values.items())])
+
+
+def event_rows(events: Sequence[Event]) -> ListRows:
+    """What was seen, the newest first."""
+    rows = []
+    for index, one in enumerate(events):
+        style = _ACTION_STYLES.get(one.action, "")
+        values = {name: getattr(one, name) for name in ("stage", "message")}
+        marked = {name: (getattr(one, name), style) for name in ("event", "action")}
+        rows.append((str(index), {"step": str(one.step), **values, **marked}))
+    return ListRows(rows[::-1])
 
 
 def metric_rows(experiment: Experiment) -> ListRows:

@@ -7,7 +7,7 @@ from tui.core.experiments import Experiment
 from tui.core.ports import Runner, Store
 from tui.core.rows import row_key
 from tui.core.runs import Run, StageProgress
-from tui.core.series import Series
+from tui.core.series import Event, Sample, Series
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,6 +21,8 @@ class Reading:
     """What was added to the log."""
     log_offset: int
     """Where to go on reading it."""
+    events: tuple[Event, ...] = ()
+    samples: tuple[Sample, ...] = ()
     problem: str = ""
     """What could not be read."""
 
@@ -42,13 +44,18 @@ def read(store: Store, runner: Runner, experiment: Experiment, log_offset: int) 
     key = row_key(experiment)
     now = next((row for row in store.experiments(runs) if row_key(row) == key), experiment)
     directory = run.directory if run is not None and run.is_active else None
-    problem = ""
+    reading = Reading(_joined(now, run), run, (), "", log_offset)
     try:
-        series = tuple(store.series(now, directory))
+        reading = replace(
+            reading,
+            series=tuple(store.series(now, directory)),
+            events=tuple(store.events(now, directory)),
+            samples=tuple(store.samples(now, directory)),
+        )
     except UserError as error:
-        series, problem = (), str(error)
+        reading = replace(reading, problem=str(error))
     log, offset = runner.read_log(run.id, log_offset) if run is not None else ("", log_offset)
-    return Reading(_joined(now, run), run, series, log, offset, problem)
+    return replace(reading, log=log, log_offset=offset)
 
 
 def run_of(experiment: Experiment, runs: list[Run]) -> Run | None:

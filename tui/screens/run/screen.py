@@ -16,8 +16,18 @@ from tui.screens.acting import ActingScreen
 from tui.screens.base import Bench
 from tui.screens.dialogs import TextDialog
 from tui.screens.run.curves import charts, default_stage, stages_to_show, stages_with_curves
-from tui.screens.run.panel import PANELS, Panel, Panels, answer_columns, answer_rows, metric_rows, param_rows
+from tui.screens.run.panel import (
+    PANELS,
+    Panel,
+    Panels,
+    answer_columns,
+    answer_rows,
+    event_rows,
+    metric_rows,
+    param_rows,
+)
 from tui.screens.run.reading import Reading, read
+from tui.screens.run.samples import SamplesPane, stories
 from tui.screens.run.title import title
 from tui.widgets.chartgrid import ChartGrid
 from tui.widgets.keybar import KeyBar
@@ -135,10 +145,16 @@ class RunScreen(ActingScreen):
         progress, stage = reading.progress, self._shown_stage(reading)
         self.query_one(StageList).show(progress, stage)
         grid = self.query_one(ChartGrid)
-        grid.show(charts(reading.series, stage))
+        grid.show(charts(reading.series, stage, reading.events))
+        self._show_samples(reading, stage)
         heading = title(reading.experiment, reading.run, self.bench.clock())
         note = f"{stage} {grid.page_text}" if stage else ""
         self.query_one("#title", Line).text = Content.assemble(heading, "  ", (neutral(note), "dim"))
+
+    def _show_samples(self, reading: Reading, stage: str | None) -> None:
+        found = stories(reading.samples, stage)
+        self.query_one(SamplesPane).show(found)
+        self.query_one(Panels).count("samples", len(found))
 
     def _shown_stage(self, reading: Reading) -> str | None:
         return self._stage or default_stage(stages_with_curves(reading.series), reading.progress)
@@ -149,6 +165,8 @@ class RunScreen(ActingScreen):
             panels.log_tail.append(reading.log)
         panels.table("params").set_rows(param_rows(reading.experiment, reading.run))
         panels.table("metrics").set_rows(metric_rows(reading.experiment))
+        panels.table("events").set_rows(event_rows(reading.events))
+        panels.count("events", len(reading.events))
 
     def _choose_first_panel(self, reading: Reading) -> None:
         panels = self.query_one(Panels)
@@ -247,6 +265,14 @@ class RunScreen(ActingScreen):
     def action_panel_answers(self) -> None:
         """See answers of the model."""
         self._see("answers")
+
+    def action_panel_events(self) -> None:
+        """See what was seen while it ran."""
+        self._see("events")
+
+    def action_panel_samples(self) -> None:
+        """See how answers to the fixed prompts changed."""
+        self._see("samples")
 
     def _see(self, panel: Panel) -> None:
         self.query_one(Panels).choose(panel)
