@@ -1,0 +1,67 @@
+"""Pairs of a prepared split as whole conversations in token ids, for a model that scores them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from transformers import PreTrainedTokenizerBase
+
+from pipeline.contract import paths
+from pipeline.contract.problems import StageError
+from pipeline.models.chat import stop_token_id
+from pipeline.models.reward_model import encode_row
+from pipeline.training.comparisons import read_comparisons
+
+_WAY_OUT = "give prepare.preferences.source pairs (prompt, chosen, rejected), or set reward.objective to none"
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPairs:
+    """A split as token ids."""
+
+    chosen: list[list[int]]
+    """Prompt, better answer and stop token of each pair."""
+    rejected: list[list[int]]
+    """The same with the worse answer."""
+    categories: list[str]
+    """Group of each pair."""
+    num_dropped: int
+    """Pairs that are longer than the longest length: cut, their answers could be alike."""
+
+    def table(self) -> pa.Table:
+        """The pairs for a `datasets.Dataset`, under the names that TRL gives them."""
+        return pa.table({"chosen_ids": pa.array(self.chosen), "rejected_ids": pa.array(self.rejected)})
+
+
+def encode_pairs(
+    split: str, tokenizer: PreTrainedTokenizerBase, max_length: int, max_rows: int | None = None
+) -> EncodedPairs:
+    """Pairs of a split with at most `max_length` tokens; StageError when there are none."""
+    stop_id = stop_token_id(tokenizer)
+    pairs = EncodedPairs([], [], [], 0)
+    num_dropped = 0
+    for row in read_pairs(split, max_rows):
+        chosen, rejected = (encode_row(tokenizer, row["prompt"], row[name], stop_id) for name in ("chosen", "rejected"))
+        if max(len(chosen), len(rejected)) > max_length:
+            num_dropped += 1
+            continue
+        pairs.chosen.append(chosen)
+        pairs.rejected.append(rejected)
+        pairs.categories.append(row["category"])
+    if not pairs.chosen:
+        raise StageError(
+            f"reward.max_length: every pair in {paths.preferences_file(split)} is longer than {max_length} tokens; "
+            "raise it"
+        )
+    return EncodedPairs(pairs.chosen, pairs.rejected, pairs.categories, num_dropped)
+
+
+def read_pairs(split: str, max_rows: int | None = None) -> list[dict[str, Any]]:
+    """Pairs of a prepared split, the first ones by id where there is a limit; StageError when there are none."""
+    file = paths.preferences_file(split)
+    if not file.is_file():
+        raise StageError(f"{file}: no such file, and a reward model learns from it; {_WAY_OUT}, then dvc repro")
+    rows = read_comparisons(split, max_rows)
+    if any(row.get("chosen") is None or row.get("rejected") is None for row in rows):
+        raise StageError(f"{file}: holds single rated answers, and a reward model compares two; {_WAY_OUT}")
+    return rows
