@@ -18,6 +18,8 @@ from tui.widgets.states import LOOKS, running_share
 from tui.widgets.table import Cell, Column
 from tui.widgets.times import age
 
+_TEST = "test/"  # metrics without a split are those of the test split
+_NUM_PARAMS = 4  # before the metrics that vary; the others come behind them
 _MAX_COLUMNS = 24  # metrics that are the same in every row fill up to here; the Run screen has all of them
 
 
@@ -73,11 +75,19 @@ class Listing:
 
     @cached_property
     def columns(self) -> list[Column]:
-        """The name, the method, the main metric with its change, what varies, when, the curve, other metrics."""
+        """The name, the method, the main metric with its change, what varies, when, the curve, other metrics.
+
+        Where methods are mixed many params vary that few rows have: some come first, the rest behind the metrics.
+        """
         choices, main = list(self._choices.values()), self.main_metric
         method = [one for one in choices if one.kind == "method"]
         first = method + ([main] if main is not None else [])
         varying = [one for one in choices if one.varies and one not in first]
+        params, metrics = (
+            [one for one in varying if one.kind == "param"],
+            [one for one in varying if one.kind != "param"],
+        )
+        varying = [*params[:_NUM_PARAMS], *metrics, *params[_NUM_PARAMS:]]
         constant = [one for one in choices if one.kind == "metric" and not one.varies and one not in first]
         constant = constant[: max(0, _MAX_COLUMNS - len(varying))]
         columns = [Column("name", "name", max_width=24 if self._is_narrow else 30), *map(self._column, first)]
@@ -91,11 +101,13 @@ class Listing:
     def _column(self, choice: Choice) -> Column:
         """A table column; where there is little room, a name loses what others do not need to tell it apart."""
         title = choice.title
+        if choice.kind == "method":
+            return Column(choice.text, title, max_width=20 if self._is_narrow else 26)
         if self._is_narrow:
             part = last_part(title)
             alone = sum(last_part(one.title) == part for one in self._choices.values() if one.varies) <= 1
-            title = part if alone else title
-        return Column(choice.text, title, "left" if choice.kind == "method" else "right", max_width=18)
+            title = part if alone else title.removeprefix(_TEST)
+        return Column(choice.text, title, "right", max_width=18 if self._is_narrow else 24)
 
     @cached_property
     def _has_deltas(self) -> bool:

@@ -16,7 +16,7 @@ from tui.widgets.table import Cell, Column, ListRows, VirtualTable
 from tui.widgets.text import neutral
 
 _WORDS = re.compile(r"\s+|\w+|[^\w\s]")
-_PROMPTS = (Column("prompt", "prompt", max_width=200), Column("right", "", width=1))
+_PROMPTS = (Column("right", "", width=1), Column("prompt", "prompt", max_width=200))
 _ANSWERS = (Column("step", "step", "right"), Column("right", "", width=1), Column("answer", "answer", max_width=400))
 _REFERENCE = "reference"
 
