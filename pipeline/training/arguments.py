@@ -58,11 +58,8 @@ def _evaluation(params: Optimisation) -> dict[str, Any]:
         "eval_strategy": "no",
         "per_device_eval_batch_size": params.batch_size * _EVAL_BATCH_FACTOR,
         "prediction_loss_only": True,
-        "save_strategy": "best",
-        "metric_for_best_model": "eval_loss",
-        "greater_is_better": False,
-        "save_total_limit": 1,
-        "save_only_model": True,
+        # The keeper saves, after each evaluation.
+        "save_strategy": "no",
         "logging_strategy": "steps",
         "logging_steps": params.log_interval_steps,
         # On by default: it would hide a loss that is not finite behind an average.

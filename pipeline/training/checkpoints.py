@@ -1,58 +1,104 @@
-"""Checkpoints lie outside the stage's outputs, in a folder named after everything that determines the stage.
+"""The folder of a training's checkpoints, outside the stage's outputs and named after everything that determines it.
 
-A training starts from nothing and removes its checkpoints at its end, so the name has no reader yet: it is what a
-training that goes on after a stop will have to look for.
+`finetui` runs trainings in throw-away clones and names a folder that outlives them in FINETUI_CHECKPOINTS.
 """
 
 import contextlib
-import hashlib
-import json
+import fcntl
+import os
 import re
 import shutil
-from importlib import metadata
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.contract import paths
-from pipeline.contract.manifest import MANIFEST_NAME
 from pipeline.contract.params import Params
+from pipeline.training.checkpoint_key import KEY_LENGTH, checkpoint_key
 
-_LIBRARIES = ("torch", "transformers", "trl", "peft")
-_TOKENIZER_FILES = ("tokenizer.json", "chat_template.jinja")
-_KEY_LENGTH = 16
-_KEY = re.compile(rf"[0-9a-f]{{{_KEY_LENGTH}}}")
-
-
-def checkpoint_dir(params: Params, device_name: str) -> Path:
-    """Folder for the checkpoints of a training with these params, this base model, this data and this device."""
-    base = paths.model_dir("base")
-    files = [base / name for name in (MANIFEST_NAME, *_TOKENIZER_FILES)]
-    files += [paths.split_file("train"), paths.split_file("validation")]
-    versions = {name: metadata.version(name) for name in _LIBRARIES}
-    digest = hashlib.sha256(
-        json.dumps([params.train.model_dump(), params.base.dtype, versions, device_name], sort_keys=True).encode()
-    )
-    for file in files:
-        digest.update(_hash(file))
-    return paths.CHECKPOINTS / digest.hexdigest()[:_KEY_LENGTH]
+_LOCK = "lock"
+_KEY = re.compile(rf"[0-9a-f]{{{KEY_LENGTH}}}(-\d+)?")
+_MAX_AGE_S = 7 * 24 * 3600
 
 
-def remove_checkpoints(directory: Path) -> None:
-    """Remove the checkpoints of one training, and their parent when nothing else is in it."""
-    shutil.rmtree(directory, ignore_errors=True)
+@contextmanager
+def checkpoint_folder(params: Params, stage: str, inputs: Sequence[Path]) -> Iterator[Path]:
+    """Folder of this very training, of nobody else's while inside; removed when all is done, kept on any error.
+
+    `inputs` are the model directories and data files that the training reads.
+    """
+    parent = checkpoints_parent()
+    sweep_checkpoints(parent)
+    folder = parent / checkpoint_key(params, stage, inputs)
+    lock = _lock(folder)
+    shared = lock is not None
+    if lock is None:
+        # Somebody else trains the very same: go on alone.
+        folder = parent / f"{folder.name}-{os.getpid()}"
+        lock = _lock(folder)
+    done = False
+    try:
+        yield folder
+        done = True
+    finally:
+        if done or not shared:
+            shutil.rmtree(folder, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+        _remove_empty(folder)
+
+
+def checkpoints_parent() -> Path:
+    """Where all checkpoints lie."""
+    named = os.environ.get(paths.CHECKPOINTS_VARIABLE)
+    return Path(named) if named else paths.CHECKPOINTS
+
+
+def sweep_checkpoints(parent: Path) -> None:
+    """Remove what interrupted trainings left and nobody has touched for a week; other things in the folder stay."""
+    for folder in list(parent.iterdir()) if parent.is_dir() else []:
+        if not _KEY.fullmatch(folder.name) or time.time() - _touched(folder) < _MAX_AGE_S:
+            continue
+        lock = _lock(folder)
+        if lock is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
+
+
+def _lock(folder: Path) -> int | None:
+    """Descriptor of the folder's lock, held until it is closed, also by a kill; None when another process holds it."""
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(descriptor)
+                return None
+            if _is_there(folder / _LOCK, descriptor):
+                return descriptor
+            # Its holder removed the folder between our two calls.
+            os.close(descriptor)
+
+
+def _is_there(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _touched(folder: Path) -> float:
+    """Time of the last change in a folder."""
     with contextlib.suppress(OSError):
-        directory.parent.rmdir()
+        return max(entry.stat().st_mtime for entry in (folder, *folder.iterdir()))
+    return time.time()
 
 
-def sweep_checkpoints() -> None:
-    """Remove what failed trainings left, whatever their params were; other things in the folder stay."""
-    folders = list(paths.CHECKPOINTS.iterdir()) if paths.CHECKPOINTS.is_dir() else []
-    for folder in folders:
-        if _KEY.fullmatch(folder.name):
-            remove_checkpoints(folder)
-
-
-def _hash(file: Path) -> bytes:
-    if not file.is_file():
-        return b"-"
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").digest()
+def _remove_empty(folder: Path) -> None:
+    """Remove the parent, and on a network disk the folder whose lock was open, when nothing is left in them."""
+    for directory in (folder, folder.parent):
+        with contextlib.suppress(OSError):
+            directory.rmdir()

@@ -3,22 +3,27 @@
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from pipeline.contract.metrics import direction
 from pipeline.contract.params import Optimisation
-from pipeline.contract.problems import StageError
 from pipeline.training.job import Job
+from pipeline.training.watch import Watch
+
+_KEPT = ("last", "best", "best_step", "training_time_s", "_num_tokens")
 
 
 class Progress(TrainerCallback):
     """Records points, asks for evaluation at equal shares of the steps, and knows the best step."""
 
-    def __init__(self, job: Job, params: Optimisation, names: Mapping[str, str], best: str, device_name: str) -> None:
+    def __init__(
+        self, job: Job, params: Optimisation, names: Mapping[str, str], best: str, watch: Watch, device_name: str
+    ) -> None:
         self._job, self._params, self._names, self._best_name = job, params, names, best
+        self._watch = watch
         self._device_name = device_name
         self._interval = 1
         self._num_tokens = 0.0
@@ -32,12 +37,25 @@ class Progress(TrainerCallback):
         self.best_step = 0
         """Step with the best value of the chosen metric."""
 
-    def final_metrics(self, num_steps: int) -> dict[str, float]:
-        """Scalars that params and seed decide."""
+    def state(self) -> dict[str, Any]:
+        """Everything recorded so far, for a checkpoint."""
+        return {name: getattr(self, name) for name in _KEPT}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from such a state."""
+        for name in _KEPT:
+            setattr(self, name, state[name])
+
+    def final_metrics(self, num_steps: int, kept: Sequence[str]) -> dict[str, float]:
+        """Scalars that params and seed decide; of the training's own metrics the last values of those kept."""
         stage = self._job.stage
-        kept = ("loss", "num_tokens")
         last = {f"{stage}/{name}": self.last[f"{stage}/{name}"] for name in kept if f"{stage}/{name}" in self.last}
-        return last | self.best | {f"{stage}/best_step": self.best_step, f"{stage}/num_steps": num_steps}
+        return (
+            last
+            | self.best
+            | {f"{stage}/best_step": self.best_step, f"{stage}/num_steps": num_steps}
+            | {f"{stage}/num_events": self._watch.num_events, f"{stage}/stopped_early": int(self._watch.stopped)}
+        )
 
     def resources(self, num_steps: int) -> dict[str, float | int | None]:
         """Scalars that the machine decides."""
@@ -67,6 +85,11 @@ class Progress(TrainerCallback):
             control.should_log = True
         return control
 
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Leave evaluation, answers and saving out of the training's speed."""
+        del args, state, control, kwargs
+        self._clock = time.monotonic()
+
     def on_log(
         self,
         args: TrainingArguments,
@@ -75,8 +98,8 @@ class Progress(TrainerCallback):
         logs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Record one point."""
-        del args, control, kwargs
+        """Record one point, and end the training when something seen in it says so."""
+        del args, kwargs
         metrics = self._translate(logs or {})
         if not metrics:
             return
@@ -85,9 +108,14 @@ class Progress(TrainerCallback):
             metrics |= self._throughput(metrics)
         self._job.recorder.log(state.global_step, metrics)
         self.last.update(metrics)
-        self._check_finite(metrics, state.global_step)
         if any(name.startswith(f"{self._job.validation}/") for name in metrics):
+            self._watch.evaluation(state.global_step, metrics, self.last)
             self._evaluated(state, metrics)
+        else:
+            self._watch.point(state.global_step, metrics)
+            # What ends here is evaluated, so that there is a best step and a checkpoint of this one.
+            control.should_evaluate = control.should_evaluate or self._watch.stopped
+        control.should_training_stop = control.should_training_stop or self._watch.stopped
 
     def _translate(self, logs: dict[str, Any]) -> dict[str, float]:
         """Metrics of one log line under our names; what has none is left out."""
@@ -108,7 +136,6 @@ class Progress(TrainerCallback):
         return {f"{self._job.stage}/tokens_per_second": round(seen / elapsed, 1) if elapsed > 0 else math.nan}
 
     def _evaluated(self, state: TrainerState, metrics: dict[str, float]) -> None:
-        self._clock = time.monotonic()
         value = metrics.get(self._best_name)
         if value is not None and (not self.best or self._is_better(value)):
             self.best = {name: value for name, value in metrics.items() if name.startswith(self._job.validation)}
@@ -123,13 +150,6 @@ class Progress(TrainerCallback):
 
     def _is_better(self, value: float) -> bool:
         best = self.best[self._best_name]
+        if not math.isfinite(best):
+            return math.isfinite(value)
         return value > best if direction(self._best_name) == "higher" else value < best
-
-    def _check_finite(self, metrics: dict[str, float], step: int) -> None:
-        section, stage = self._job.section, self._job.stage
-        for name in (f"{stage}/loss", f"{stage}/grad_norm", f"{self._job.validation}/loss"):
-            if not math.isfinite(metrics.get(name, 0.0)):
-                raise StageError(
-                    f"{name} is {metrics[name]} at step {step}; lower {section}.learning_rate, "
-                    f"or raise {section}.warmup_fraction, or clip harder with {section}.max_grad_norm"
-                )

@@ -20,7 +20,6 @@ from pipeline.models.loading import load_model
 from pipeline.models.weights import hash_weights, weight_files
 from pipeline.stages import train
 from pipeline.training import sft
-from pipeline.training.checkpoints import checkpoint_dir
 from pipeline.training.rows import IGNORED, encode_split
 from tests.unit import tiny_training
 
@@ -214,16 +213,6 @@ def test_what_was_trained_in_float32_is_written_rounded_and_loads() -> None:
     assert loaded.model.dtype == torch.bfloat16
     assert metrics()["validation/loss"] == pytest.approx(validation_loss(params), rel=0.01)
     assert len({file.stat().st_mode for file in paths.model_dir("train").iterdir()}) == 1
-
-
-def test_what_failed_trainings_left_is_swept_away() -> None:
-    params = tiny_training.write_project(max_steps=1)
-    left = [checkpoint_dir(tiny_training.params(Path("source"), seed=seed), "cpu") / "checkpoint-1" for seed in (0, 7)]
-    mine = paths.CHECKPOINTS / "notes"
-    for folder in (*left, mine):
-        folder.mkdir(parents=True)
-    train.run(params)
-    assert list(paths.CHECKPOINTS.iterdir()) == [mine]
 
 
 def test_evaluation_comes_at_equal_shares_and_at_the_end() -> None:
