@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pipeline.contract import paths
 from pipeline.contract.params import Rewards
 from pipeline.evals.own_rewards import own_reward
 from pipeline.evals.text_scores import chrf, exact_match, final_answer
 from pipeline.models.answers import Answers, Reward, weighted_sum
+from pipeline.models.reward_model import load_reward_model, score
 
 Scores = Callable[[Answers], list[float]]
 
@@ -40,12 +42,12 @@ REGISTRY: dict[str, Callable[[Rewards], Scores]] = {
 """By the name of their weight in `align.rewards`."""
 
 
-def make_rewards(params: Rewards, stage: str, reward_model: Scores | None = None) -> list[Reward]:
-    """The rewards that have a weight; `stage` reads them, `reward_model` scores with what `reward` trained."""
+def make_rewards(params: Rewards, stage: str, trust_remote_code: bool = False) -> list[Reward]:
+    """The rewards that have a weight, for the stage that uses them; the reward model is loaded where it has one."""
     weights = {name: float(getattr(params, name)) for name in REGISTRY}
     rewards = [Reward(name, weight, REGISTRY[name](params)) for name, weight in weights.items() if weight]
-    if params.reward_model and reward_model is not None:
-        rewards.append(Reward("model", params.reward_model, reward_model))
+    if params.reward_model:
+        rewards.append(Reward("model", params.reward_model, _reward_model(trust_remote_code)))
     for function in params.functions:
         if function.weight:
             taken = {reward.name for reward in rewards}
@@ -80,6 +82,11 @@ def length_penalty(num_tokens: int, max_tokens: int) -> float:
     return -max(0, num_tokens - max_tokens) / max_tokens
 
 
-def _compared(score: Callable[[str, str], Any], answers: Answers) -> list[float]:
+def _reward_model(trust_remote_code: bool) -> Scores:
+    model, tokenizer = load_reward_model(paths.model_dir("reward"), trust_remote_code=trust_remote_code)
+    return lambda answers: score(model, tokenizer, [list(turns) for turns in answers.prompts], answers.texts)
+
+
+def _compared(measure: Callable[[str, str], Any], answers: Answers) -> list[float]:
     pairs = zip(answers.texts, answers.references, strict=True)
-    return [float(score(final_answer(text), reference)) for text, reference in pairs]
+    return [float(measure(final_answer(text), reference)) for text, reference in pairs]

@@ -1,4 +1,4 @@
-"""Greedy answers: the most likely token each time, until a stop token."""
+"""Answers, token after token until a stop token: the most likely one each time, or one drawn."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,11 +23,19 @@ class Decoding:
     """Tokens that end an answer."""
     pad_id: int
     """Token that fills up short rows."""
+    temperature: float | None = None
+    """Sampling temperature; None takes the most likely token each time."""
+    top_p: float = 1.0
+    """Where tokens are drawn: from the most likely ones that together have this probability."""
 
     def config(self) -> GenerationConfig:
-        """As transformers takes it: greedy, without any penalty."""
+        """As transformers takes it, without any penalty."""
+        drawn: dict[str, Any] = {"do_sample": False}
+        if self.temperature is not None:
+            # By default only the 50 most likely tokens are drawn from.
+            drawn = {"do_sample": True, "temperature": self.temperature, "top_p": self.top_p, "top_k": 0}
         return GenerationConfig(
-            do_sample=False,
+            **drawn,
             num_beams=1,
             max_new_tokens=self.max_new_tokens,
             eos_token_id=self.stop_ids,

@@ -11,18 +11,25 @@ from typing import TYPE_CHECKING
 from pipeline.contract import paths
 from pipeline.contract.manifest import Manifest, read_manifest
 from pipeline.contract.params import Params
+from pipeline.contract.problems import StageError
 from pipeline.contract.recorder import StageRecorder
-from pipeline.models.devices import device_name, pick_device
 from pipeline.models.quiet import quiet_libraries
 from pipeline.models.seeding import make_deterministic
-from pipeline.training.checkpoints import checkpoint_dir, remove_checkpoints, sweep_checkpoints
+from pipeline.training.checkpoints import checkpoint_folder
 from pipeline.training.job import Job, Trained
+from pipeline.training.samples import empty_samples
 from pipeline.training.saving import passed_on, write_model
 
 if TYPE_CHECKING:
+    from pipeline.models.answers import Reward
     from pipeline.training.policy_start import PolicyStart
 
 DIRECTORY = paths.model_dir("align")
+_INPUTS = (
+    paths.model_dir("train"),
+    paths.model_dir("reward"),
+    *(file(split) for file in (paths.split_file, paths.preferences_file) for split in ("train", "validation")),
+)
 
 
 def run(params: Params) -> None:
@@ -37,6 +44,7 @@ def run(params: Params) -> None:
 
 def _pass_on(start: Manifest, recorder: StageRecorder) -> None:
     passed_on(start, "align", DIRECTORY)
+    empty_samples("align")
     recorder.finish({"align/num_steps": 0}, {})
 
 
@@ -45,18 +53,31 @@ def _align(params: Params, start: Manifest, recorder: StageRecorder) -> None:
     from pipeline.training.policy_start import start_policy
 
     make_deterministic(params.align.seed, start.num_parameters)
-    checkpoints = checkpoint_dir(params, device_name(pick_device()))
-    sweep_checkpoints()
-    job = Job("align", params.align.objective, recorder, checkpoints)
-    policy = start_policy(params.align, start, params.base)
-    trained = _learn(params, job, policy)
-    write_model(DIRECTORY, policy.manifest, trained, params.base.trust_remote_code)
-    remove_checkpoints(checkpoints)
-    recorder.finish(trained.metrics, trained.resources)
+    with checkpoint_folder(params, "align", _INPUTS) as checkpoints:
+        job = Job("align", params.align.objective, recorder, checkpoints)
+        policy = start_policy(params.align, start, params.base)
+        trained = _learn(params, job, policy)
+        write_model(DIRECTORY, policy.manifest, trained, params.base.trust_remote_code)
+        recorder.finish(trained.metrics, trained.resources)
 
 
 def _learn(params: Params, job: Job, policy: "PolicyStart") -> Trained:
     from pipeline.evals.rewards import format_check
-    from pipeline.training.preference import learn_preferences
 
-    return learn_preferences(job, params.align, policy, format_check(params.align.rewards))
+    is_well_formed = format_check(params.align.rewards)
+    if params.align.objective in ("dpo", "kto"):
+        from pipeline.training.preference import learn_preferences
+
+        return learn_preferences(job, params.align, policy, is_well_formed)
+    from pipeline.training.policy import learn_rewards
+
+    return learn_rewards(job, params.align, policy, _rewards(params), is_well_formed)
+
+
+def _rewards(params: Params) -> "list[Reward]":
+    from pipeline.evals.rewards import make_rewards
+
+    rewards = make_rewards(params.align.rewards, "align", params.base.trust_remote_code)
+    if not rewards:
+        raise StageError("align.rewards: every weight is 0; give one a weight, such as exact_match: 1.0")
+    return rewards

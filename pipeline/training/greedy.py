@@ -29,7 +29,7 @@ class Prompt:
     ids: list[int]
     """Token ids up to where the assistant begins to speak."""
     turns: list[Message]
-    """The same in words."""
+    """What has been said."""
     reference: str
     """The row's own answer."""
 
