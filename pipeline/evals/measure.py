@@ -10,6 +10,7 @@ from pipeline.evals.encoding import encode_example
 from pipeline.evals.examples import Example
 from pipeline.evals.likelihood import Likelihood, likelihoods
 from pipeline.evals.text_scores import chrf, exact_match, final_answer, rouge_l
+from pipeline.models.answers import Answers
 from pipeline.models.chat import stop_token_id
 from pipeline.models.generation import Decoding, batches_by_length, decoding_of, generate
 from pipeline.models.loading import LoadedModel
@@ -21,6 +22,10 @@ class ExampleScore:
 
     prediction: str
     """The answer as it was generated, special tokens left out."""
+    prompt_ids: list[int]
+    """What was asked, as token ids."""
+    answer_ids: list[int]
+    """The answer as token ids, its stop token included."""
     likelihood: Likelihood
     """Of the reference."""
     exact_match: bool
@@ -60,20 +65,38 @@ def measure(
         answers = generate(loaded.model, [encoded[position].prompt_ids for position in batch], decoding)
         seconds += time.perf_counter() - start
         for position, reference, answer in zip(batch, references, answers, strict=True):
-            scores[position] = score(loaded.tokenizer, examples[position], reference, answer, decoding)
+            prompt_ids = encoded[position].prompt_ids
+            scores[position] = score(loaded.tokenizer, examples[position], prompt_ids, reference, answer, decoding)
         on_scored(len(batch))
     num_tokens = sum(score.completion_tokens for score in scores.values())
     return Measurement([scores[position] for position in range(len(examples))], num_tokens / max(seconds, 1e-9))
 
 
+def answers_of(examples: Sequence[Example], scores: Sequence[ExampleScore]) -> Answers:
+    """The answers that were scored, as rewards take them."""
+    return Answers(
+        prompts=[example.prompt for example in examples],
+        texts=[score.prediction for score in scores],
+        references=[example.completion for example in examples],
+        num_tokens=[score.completion_tokens for score in scores],
+    )
+
+
 def score(
-    tokenizer: Any, example: Example, reference: Likelihood, answer_ids: list[int], decoding: Decoding
+    tokenizer: Any,
+    example: Example,
+    prompt_ids: list[int],
+    reference: Likelihood,
+    answer_ids: list[int],
+    decoding: Decoding,
 ) -> ExampleScore:
     """Score one answer."""
     prediction: str = tokenizer.decode(answer_ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     answer = final_answer(prediction)
     return ExampleScore(
         prediction,
+        prompt_ids,
+        answer_ids,
         reference,
         exact_match(answer, example.completion),
         chrf(answer, example.completion),

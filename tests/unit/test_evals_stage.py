@@ -132,7 +132,7 @@ def test_untrusted_text_is_stored_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda: (paths.model_dir("train") / "model.json").unlink(), "dvc repro"),
+        (lambda: (paths.model_dir("align") / "model.json").unlink(), "dvc repro"),
         (lambda: paths.split_file("test").unlink(), r"test\.parquet: no such file; .*dvc repro"),
         (lambda: paths.split_file("test").write_bytes(b"PAR1 torn"), r"test\.parquet: not a prepared split"),
         (lambda: pl.DataFrame({"id": ["1"]}).write_parquet(paths.split_file("test")), "not a prepared split"),
