@@ -4,23 +4,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
 from huggingface_hub import EvalResult, ModelCardData
 
 from pipeline.contract.manifest import Manifest
 from pipeline.contract.metrics import METRICS
-from pipeline.contract.params import Train
+from pipeline.contract.params import Params
+from pipeline.evals.card_training import method_name, quantization_note, shipped, tags, training_params
 from pipeline.evals.card_usage import usage
 from pipeline.evals.markdown import code_block, number, plain, table
 from pipeline.evals.parity import Comparison
 
-METHODS = {
-    "base": "not adapted",
-    "full": "full fine-tuning",
-    "lora": "LoRA",
-    "prompt_tuning": "prompt tuning",
-}
-_SHIPPED = {"lora": " (merged into the weights)", "prompt_tuning": " (the soft prompt is in `adapter`)"}
 _SCORES = ("exact_match", "chrf", "rouge_l", "token_accuracy", "loss", "perplexity", "distinct", "truncated")
 _MAX_CATEGORIES = 50
 _MAX_DEPTH = 3
@@ -34,10 +27,8 @@ class CardFacts:
     """The exported model."""
     base_name: str
     """Name of the base model for people."""
-    train: Train
-    """Params of the training."""
-    trust_remote_code: bool
-    """Whether the model needs Python code of its own."""
+    params: Params
+    """Params of the experiment."""
     metrics: Mapping[str, Any]
     """metrics.json of evaluate."""
     categories: Mapping[str, Mapping[str, Any]]
@@ -54,11 +45,11 @@ class CardFacts:
 
 def model_card(facts: CardFacts) -> str:
     """The card as Markdown with the hub's front matter."""
-    sections = [f"---\n{_front_matter(facts)}\n---", f"# {plain(facts.base_name)}, {_method(facts)}"]
+    sections = [f"---\n{_front_matter(facts)}\n---", f"# {plain(facts.base_name)}, {method_name(facts.manifest)}"]
     sections += _introduction(facts)
-    sections += ["## Use", usage(facts.has_adapter, facts.trust_remote_code)]
+    sections += ["## Use", usage(facts.has_adapter, facts.params.base.trust_remote_code)]
     sections += ["## Evaluation", *_evaluation(facts)]
-    sections += ["## Training", code_block(_yaml(_used(facts.train)), "yaml")]
+    sections += ["## Training", *_training(facts)]
     sections += ["## Data", table(["", "value"], _flat(facts.report))]
     sections += ["## Provenance", table(["", "value"], _provenance(facts))]
     return "\n\n".join(sections) + "\n"
@@ -68,13 +59,13 @@ def _front_matter(facts: CardFacts) -> str:
     is_hub_base = facts.manifest.base_revision is not None
     source = str(facts.report.get("source", ""))
     data = ModelCardData(
-        model_name=f"{facts.base_name}, {_method(facts)}",
+        model_name=f"{facts.base_name}, {method_name(facts.manifest)}",
         base_model=facts.manifest.base_source if is_hub_base else None,
         base_model_relation=("adapter" if facts.has_adapter else "finetune") if is_hub_base else None,
         datasets=[source.removeprefix("hub:")] if source.startswith("hub:") else None,
         library_name="peft" if facts.has_adapter else "transformers",
         pipeline_tag="text-generation",
-        tags=["finetui", *([] if facts.manifest.method == "base" else [facts.manifest.method])],
+        tags=["finetui", *tags(facts.manifest)],
         eval_results=_results(facts),
     )
     return data.to_yaml().strip()
@@ -99,7 +90,7 @@ def _results(facts: CardFacts) -> list[EvalResult]:
 def _introduction(facts: CardFacts) -> Iterator[str]:
     manifest = facts.manifest
     yield (
-        f"Base model: {plain(facts.base_name)}. Method: {_method(facts)}{_SHIPPED.get(manifest.method, '')}. "
+        f"Base model: {plain(facts.base_name)}. Method: {method_name(manifest)}{shipped(manifest)}. "
         f"{number(manifest.num_parameters)} parameters, {number(manifest.num_trainable_parameters)} of them trained."
     )
     comparison = facts.comparison
@@ -128,6 +119,13 @@ def _evaluation(facts: CardFacts) -> Iterator[str]:
         yield f"{len(facts.categories) - len(shown)} more categories are not shown."
 
 
+def _training(facts: CardFacts) -> Iterator[str]:
+    note = quantization_note(facts.params)
+    if note is not None:
+        yield note
+    yield code_block(training_params(facts.params), "yaml")
+
+
 def _provenance(facts: CardFacts) -> Iterator[list[object]]:
     yield ["base model", facts.base_name]
     yield ["revision of the base model", facts.manifest.base_revision or "not from a hub"]
@@ -147,10 +145,6 @@ def _flat(values: Mapping[str, Any], prefix: str = "", depth: int = 1) -> Iterat
             yield [f"{prefix}{name}", value]
 
 
-def _method(facts: CardFacts) -> str:
-    return METHODS.get(facts.manifest.method, plain(facts.manifest.method))
-
-
 def _better(name: str) -> str:
     return METRICS[name].direction
 
@@ -158,15 +152,6 @@ def _better(name: str) -> str:
 def _name(source: str) -> str:
     """A path is private: its last part says enough."""
     return source.rstrip("/").rsplit("/", 1)[-1] if source.startswith(("/", ".", "~")) else source
-
-
-def _used(train: Train) -> dict[str, Any]:
-    """The params without the details of methods that were not used."""
-    return train.model_dump(exclude={"lora", "prompt_tuning"} - {train.peft})
-
-
-def _yaml(values: Mapping[str, Any]) -> str:
-    return yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=False, width=2**20)
 
 
 def base_name(manifest: Manifest) -> str:

@@ -12,6 +12,8 @@ from pipeline.models.weights import copy_file
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
+SOFT_PROMPTS = ("prompt_tuning", "prefix_tuning", "p_tuning")
+"""Methods whose result cannot be merged into the weights."""
 
 
 def copy_adapter(source: Path, directory: Path, base_name: str, base_revision: str | None) -> None:

@@ -64,7 +64,7 @@ def _behind_prompt(model: PeftModel, rows: Sequence[Sequence[int]], pad_id: int)
 
 def _behind_prefix(model: PeftModel, rows: Sequence[Sequence[int]], pad_id: int) -> dict[str, Any]:
     """The prefix as the first part of the cache; the ids count it in, as in an answer that goes on."""
-    prefix = model.get_prompt(batch_size=len(rows))
+    prefix: Any = model.get_prompt(batch_size=len(rows))  # a cache here, declared as the tensor of other methods
     num_virtual = prefix.get_seq_length()
     ids, mask = pad_left(rows, pad_id, _device(model))
     first = ids.new_full((len(rows), num_virtual), pad_id)

@@ -28,7 +28,7 @@ from pipeline.evals.load_back import ProbeRequest, ask_export
 from pipeline.evals.parity import Comparison, ProbeAnswer, Prompt, answer_probes, compare
 from pipeline.evals.probe import ADAPTER, MODEL
 from pipeline.evals.sizes import weight_bytes
-from pipeline.models.adapter_files import copy_adapter
+from pipeline.models.adapter_files import SOFT_PROMPTS, copy_adapter
 from pipeline.models.devices import device_memory, device_name, peak_device_memory, pick_device
 from pipeline.models.export import merge_adapter, save_model
 from pipeline.models.inputs import bare_model
@@ -50,7 +50,7 @@ def run(params: Params) -> None:
     """Write data/models/deploy; model.json and the checksums appear last, after the proof."""
     with StageRecorder("deploy") as recorder:
         quiet_libraries()
-        trained = read_manifest(paths.model_dir("train"))
+        trained = read_manifest(paths.model_dir("align"))
         make_deterministic(0, trained.num_parameters)
         metrics_dir = paths.metrics_dir("evaluate")
         metrics, categories = (_read_json(metrics_dir / name) for name in (paths.METRICS_NAME, paths.CATEGORIES_NAME))
@@ -75,8 +75,7 @@ def run(params: Params) -> None:
         facts = CardFacts(
             manifest=exported,
             base_name=base_name(exported),
-            train=params.train,
-            trust_remote_code=params.base.trust_remote_code,
+            params=params,
             metrics=metrics,
             categories=categories.get("category", {}),
             report=report,
@@ -113,8 +112,8 @@ def _export(
 
 
 def _shipped_adapters(trained: Manifest) -> tuple[Adapter, ...]:
-    """LoRA is merged; a soft prompt, always the last adapter, goes along."""
-    return tuple(adapter for adapter in trained.adapters[-1:] if adapter.method != "lora")
+    """LoRA and IA3 are merged; a soft prompt, always the last adapter, goes along."""
+    return tuple(adapter for adapter in trained.adapters[-1:] if adapter.method in SOFT_PROMPTS)
 
 
 def _manifest(trained: Manifest, trust_remote_code: bool) -> Manifest:

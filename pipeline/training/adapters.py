@@ -80,7 +80,7 @@ def _prefix_tuning(params: PrefixTuning) -> PeftConfig:
         task_type=TaskType.CAUSAL_LM,
         num_virtual_tokens=params.num_virtual_tokens,
         prefix_projection=params.projection,
-        encoder_hidden_size=params.hidden_size if params.projection else None,
+        encoder_hidden_size=params.hidden_size,
     )
 
 

@@ -64,9 +64,11 @@ def plain_adapter(checkpoint: Path) -> Path:
     config = json.loads((checkpoint / ADAPTER_CONFIG).read_bytes())
     factor = math.sqrt(2) if config["use_rslora"] else 2
     config |= {"r": 2 * config["r"], "lora_alpha": factor * config["lora_alpha"]}
-    write_json(checkpoint / _PLAIN_DIR / ADAPTER_CONFIG, config)
-    save_file(joined, checkpoint / _PLAIN_DIR / ADAPTER_WEIGHTS, {"format": "pt"})
-    return checkpoint / _PLAIN_DIR
+    # Beside the checkpoint, which would no longer be the one that its marker tells of.
+    plain = checkpoint.parent / _PLAIN_DIR
+    write_json(plain / ADAPTER_CONFIG, config)
+    save_file(joined, plain / ADAPTER_WEIGHTS, {"format": "pt"})
+    return plain
 
 
 def _joined(name: str, trained: torch.Tensor, start: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -76,7 +78,7 @@ def _joined(name: str, trained: torch.Tensor, start: dict[str, torch.Tensor]) ->
 
 def _main_parts(layers: Mapping[str, Any], params: Lora, key: str) -> dict[str, torch.Tensor]:
     """Both factors of every layer, under the names that the adapter's file has for them."""
-    factors = {}
+    factors: dict[str, torch.Tensor] = {}
     for name, layer in layers.items():
         weight = _weight(layer)
         if params.r > min(weight.shape):
@@ -117,5 +119,5 @@ def _move(layer: Any, down: torch.Tensor, up: torch.Tensor) -> None:
 def _write(factors: dict[str, torch.Tensor], file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    save_file({name: tensor.cpu() for name, tensor in factors.items()}, unfinished)
+    save_file({name: tensor.cpu().contiguous() for name, tensor in factors.items()}, unfinished)
     unfinished.replace(file)

@@ -30,8 +30,12 @@ METHODS: dict[str, Callable[[Manifest], Manifest]] = {
     "base": tiny_project.write_untouched,
     "full": tiny_project.write_full,
     "lora": tiny_project.write_lora,
+    "ia3": tiny_project.write_ia3,
     "prompt_tuning": tiny_project.write_prompt_tuning,
+    "prefix_tuning": tiny_project.write_prefix_tuning,
+    "p_tuning": tiny_project.write_p_tuning,
 }
+SOFT_PROMPTS = {"prompt_tuning", "prefix_tuning", "p_tuning"}
 
 
 def ask_here(directory: Path, request: ProbeRequest, on_answer: Callable[[], None]) -> list[ProbeAnswer]:
@@ -86,8 +90,8 @@ def test_every_method_answers_as_before(method: str) -> None:
     assert metrics["deploy/max_logit_difference"] < 1e-4
     manifest = read_manifest(DEPLOYED)
     assert manifest.method == method
-    assert [adapter.method for adapter in manifest.adapters] == (["prompt_tuning"] if method == "prompt_tuning" else [])
-    assert (DEPLOYED / probe.ADAPTER).is_dir() == (method == "prompt_tuning")
+    assert [adapter.method for adapter in manifest.adapters] == ([method] if method in SOFT_PROMPTS else [])
+    assert (DEPLOYED / probe.ADAPTER).is_dir() == (method in SOFT_PROMPTS)
 
 
 def test_merging_is_the_sum_of_base_and_update() -> None:
@@ -206,7 +210,7 @@ def test_progress_counts_the_answers_of_both_sides() -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("fresh_process")
-@pytest.mark.parametrize("method", ["lora", "prompt_tuning"])
+@pytest.mark.parametrize("method", ["lora", "prompt_tuning", "prefix_tuning", "p_tuning"])
 def test_a_fresh_process_answers_as_before(method: str) -> None:
     metrics = run(method)
     assert metrics["deploy/num_equal"] == len(tiny_project.ROWS)

@@ -24,7 +24,10 @@ CPU = torch.device("cpu")
 METHODS: dict[str, Callable[[Manifest], Manifest]] = {
     "base": tiny_project.write_untouched,
     "lora": tiny_project.write_lora,
+    "ia3": tiny_project.write_ia3,
     "prompt_tuning": tiny_project.write_prompt_tuning,
+    "prefix_tuning": tiny_project.write_prefix_tuning,
+    "p_tuning": tiny_project.write_p_tuning,
 }
 PAD = 0
 

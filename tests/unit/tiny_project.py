@@ -1,12 +1,13 @@
 """A project in a folder with a tiny random model, as the stages before evaluate leave it."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import torch
-from peft import LoraConfig, PromptTuningConfig, get_peft_model
+from peft import IA3Config, LoraConfig, PrefixTuningConfig, PromptEncoderConfig, PromptTuningConfig, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from pipeline.contract import paths
@@ -61,6 +62,25 @@ def write_lora(base: Manifest) -> Manifest:
 def write_prompt_tuning(base: Manifest) -> Manifest:
     """Write data/models/train with a random soft prompt."""
     return _write_adapter(base, "prompt_tuning", PromptTuningConfig(num_virtual_tokens=5, task_type="CAUSAL_LM"))
+
+
+def write_ia3(base: Manifest) -> Manifest:
+    """Write data/models/train with random factors."""
+    targets = ["k_proj", "v_proj", "down_proj"]
+    return _write_adapter(
+        base, "ia3", IA3Config(target_modules=targets, feedforward_modules=["down_proj"], task_type="CAUSAL_LM")
+    )
+
+
+def write_prefix_tuning(base: Manifest) -> Manifest:
+    """Write data/models/train with a random prefix."""
+    return _write_adapter(base, "prefix_tuning", PrefixTuningConfig(num_virtual_tokens=5, task_type="CAUSAL_LM"))
+
+
+def write_p_tuning(base: Manifest) -> Manifest:
+    """Write data/models/train with the soft prompt of a random network."""
+    config = PromptEncoderConfig(num_virtual_tokens=5, encoder_hidden_size=16, task_type="CAUSAL_LM")
+    return _write_adapter(base, "p_tuning", config)
 
 
 def write_full(base: Manifest) -> Manifest:
@@ -132,6 +152,7 @@ def _write_train(
         num_trainable_parameters=num_trainable,
         weights_sha256=hash_weights(weight_files(Path(weights))),
     )
-    paths.model_dir("train").mkdir(parents=True, exist_ok=True)
-    manifest.write(paths.model_dir("train"))
+    for stage in ("train", "align"):
+        paths.model_dir(stage).mkdir(parents=True, exist_ok=True)
+        replace(manifest, stage=stage).write(paths.model_dir(stage))
     return manifest
