@@ -53,7 +53,6 @@ def _teach(params: Params, recorder: StageRecorder) -> None:
 
     quiet_libraries()
     made = make_teacher(params, corpus_documents, recorder, num_batches(params.teacher))
-    recorder.begin_part(recorder.record.step or 0, 0)
     make_deterministic(params.teacher.seed, made.manifest.num_parameters)
     metrics, resources = answer_prompts(load_model(made.manifest, origin_of(params)), params.teacher, recorder)
     size = {"teacher/num_parameters": made.manifest.num_parameters}

@@ -1,4 +1,4 @@
-"""Adapts the base model on the prepared rows: supervised, every weight or an adapter; or passes it on untouched."""
+"""Adapts the base model: on labels, on a teacher, by merging adapters; or passes it, or the teacher, on untouched."""
 
 from pipeline.contract.main import run_stage
 
@@ -7,43 +7,67 @@ if __name__ == "__main__":
     run_stage("pipeline.stages.train")
 
 from pipeline.contract import paths
-from pipeline.contract.manifest import Manifest, read_manifest
+from pipeline.contract.manifest import read_manifest
 from pipeline.contract.params import Params
+from pipeline.contract.problems import StageError
 from pipeline.contract.recorder import StageRecorder
-from pipeline.models.devices import device_name, pick_device
 from pipeline.models.quiet import quiet_libraries
 from pipeline.models.seeding import make_deterministic
-from pipeline.training.checkpoints import checkpoint_dir, remove_checkpoints, sweep_checkpoints
+from pipeline.training.checkpoints import checkpoint_folder
 from pipeline.training.job import Job
+from pipeline.training.samples import empty_samples
 from pipeline.training.saving import passed_on, write_model
 
 DIRECTORY = paths.model_dir("train")
+_INPUTS = (
+    paths.model_dir("base"),
+    paths.model_dir("teacher"),
+    paths.TEACHER_DIR,
+    paths.split_file("train"),
+    paths.split_file("validation"),
+)
 
 
 def run(params: Params) -> None:
-    """Write data/models/train and its metrics."""
+    """Write data/models/train, data/samples/train and the metrics."""
+    quiet_libraries()
+    objective = params.train.objective
     with StageRecorder("train", seed=params.train.seed) as recorder:
-        base = read_manifest(paths.model_dir("base"))
-        if params.train.objective == "none":
-            _pass_on(base, recorder)
+        empty_samples("train")
+        if objective in ("none", "teacher"):
+            _pass_on(objective, recorder)
+        elif objective == "merge":
+            _merge(params, recorder)
         else:
-            _adapt(params, base, recorder)
+            _adapt(params, recorder)
 
 
-def _pass_on(base: Manifest, recorder: StageRecorder) -> None:
-    passed_on(base, "train", DIRECTORY)
+def _pass_on(objective: str, recorder: StageRecorder) -> None:
+    """Hand on the base model, or the teacher."""
+    manifest = read_manifest(paths.model_dir("base" if objective == "none" else "teacher"))
+    if manifest.method == "none":
+        raise StageError("train.objective is 'teacher', and there is none: set teacher.source, run dvc repro teacher")
+    passed_on(manifest, "train", DIRECTORY)
     recorder.finish({"train/num_steps": 0}, {})
 
 
-def _adapt(params: Params, base: Manifest, recorder: StageRecorder) -> None:
-    quiet_libraries()
+def _merge(params: Params, recorder: StageRecorder) -> None:
+    from pipeline.training.merging import merge_adapters
+
+    merge_adapters(params.train.merge, read_manifest(paths.model_dir("base")), params.base, DIRECTORY)
+    recorder.finish({"train/num_steps": 0}, {})
+
+
+def _adapt(params: Params, recorder: StageRecorder) -> None:
+    """Train the base model on labels, or on what a teacher makes of the prompts."""
+    from pipeline.training.distill import distil
     from pipeline.training.sft import fine_tune
 
+    base = read_manifest(paths.model_dir("base"))
+    learn = distil if params.train.objective == "distill" else fine_tune
     make_deterministic(params.train.seed, base.num_parameters)
-    checkpoints = checkpoint_dir(params, device_name(pick_device()))
-    sweep_checkpoints()
-    job = Job("train", params.train.objective, recorder, checkpoints)
-    trained = fine_tune(job, params.train, base, params.base)
-    write_model(DIRECTORY, base, trained, params.base.trust_remote_code)
-    remove_checkpoints(checkpoints)
-    recorder.finish(trained.metrics, trained.resources)
+    with checkpoint_folder(params, "train", _INPUTS) as checkpoints:
+        job = Job("train", params.train.objective, recorder, checkpoints)
+        trained = learn(job, params.train, base, params.base)
+        write_model(DIRECTORY, base, trained, params.base.trust_remote_code)
+        recorder.finish(trained.metrics, trained.resources)

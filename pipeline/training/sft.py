@@ -53,6 +53,7 @@ def fine_tune(job: Job, params: Adaptation, start: Manifest, base: Base, lesson:
         names=job.names() | dict(lesson.metrics),
         best=f"{job.validation}/loss",
         rounded_dtype=None if pick_dtype(dtype, device) == target else target,
+        kept=("loss", "num_tokens", *lesson.metrics),
     )
     return fit(
         job,

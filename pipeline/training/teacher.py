@@ -1,17 +1,19 @@
 """Makes the teacher: materialised like a base model, then adapted to the task."""
 
+import json
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.contract import paths
-from pipeline.contract.manifest import Manifest
+from pipeline.contract.files import write_json
+from pipeline.contract.manifest import Manifest, read_manifest
 from pipeline.contract.params import Base, Params
 from pipeline.contract.recorder import StageRecorder
-from pipeline.models.devices import device_name, pick_device
 from pipeline.models.origin import Documents, materialise
 from pipeline.models.seeding import make_deterministic
-from pipeline.training.checkpoints import checkpoint_dir, remove_checkpoints, sweep_checkpoints
+from pipeline.training.checkpoint_files import CheckpointFiles
+from pipeline.training.checkpoints import checkpoint_folder
 from pipeline.training.job import Job, Trained
 from pipeline.training.saving import write_model
 from pipeline.training.sft import fine_tune
@@ -50,18 +52,43 @@ def make_teacher(params: Params, documents: Documents, recorder: StageRecorder, 
     if params.teacher.objective == "none":
         recorder.begin_part(0, num_after)
         manifest, metrics = materialise("teacher", origin, DIRECTORY, documents, recorder)
+        recorder.begin_part(recorder.record.step or 0, 0)
         return Made(manifest, metrics, {})
-    checkpoints = checkpoint_dir(params, device_name(pick_device()))
-    sweep_checkpoints()
-    start_dir = checkpoints.with_name(f"{checkpoints.name}-{_UNADAPTED}")
-    recorder.begin_part(0, num_after)
-    start, metrics = materialise("teacher", origin, start_dir, documents, recorder)
-    recorder.begin_part(recorder.record.step or 0, num_after)
-    make_deterministic(params.teacher.train.seed, start.num_parameters)
-    trained = fine_tune(Job("teacher", "sft", recorder, checkpoints), params.teacher.train, start, origin)
-    manifest = _write(start, start_dir, trained, origin)
-    remove_checkpoints(checkpoints)
+    with checkpoint_folder(
+        params, "teacher", [paths.split_file("train"), paths.split_file("validation")]
+    ) as checkpoints:
+        recorder.begin_part(0, num_after)
+        start, metrics = _start(origin, checkpoints, documents, recorder)
+        num_before = recorder.record.step or 0
+        recorder.begin_part(num_before, num_after)
+        make_deterministic(params.teacher.train.seed, start.num_parameters)
+        job = Job("teacher", "sft", recorder, _folder_of(start, checkpoints))
+        trained = fine_tune(job, params.teacher.train, start, origin)
+        recorder.begin_part(num_before + int(trained.metrics["teacher/num_steps"]), 0)
+        manifest = _write(start, checkpoints / _UNADAPTED, trained, origin)
     return Made(manifest, metrics | trained.metrics, trained.resources)
+
+
+def _folder_of(start: Manifest, checkpoints: Path) -> Path:
+    """A source outside the project may change: a checkpoint belongs to one start."""
+    return checkpoints / start.weights_sha256
+
+
+def _start(
+    origin: Base, checkpoints: Path, documents: Documents, recorder: StageRecorder
+) -> tuple[Manifest, dict[str, float]]:
+    """The model before its adaptation; what was pretrained before an interruption is taken up again."""
+    directory, memory = checkpoints / _UNADAPTED, checkpoints / "pretrained.json"
+    if origin.source == "starter" and memory.is_file():
+        start, known = read_manifest(directory), json.loads(memory.read_bytes())
+        recorder.record.step = known["step"]
+        if CheckpointFiles(_folder_of(start, checkpoints)).last() is None:
+            # A checkpoint holds the whole series.
+            recorder.restore(known["series"].encode())
+        return start, known["metrics"]
+    start, metrics = materialise("teacher", origin, directory, documents, recorder)
+    write_json(memory, {"step": recorder.record.step, "metrics": metrics, "series": recorder.series().decode()})
+    return start, metrics
 
 
 def _write(start: Manifest, start_dir: Path, trained: Trained, origin: Base) -> Manifest:
