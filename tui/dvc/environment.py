@@ -5,6 +5,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from pipeline.contract.paths import CHECKPOINTS_VARIABLE
+
 RUN_ID = "FINETUI_RUN_ID"
 """Marks every process of a run, also those that left its process group."""
 
@@ -33,7 +35,7 @@ def supervisor_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in _GIT_LOCATION | _OF_ANOTHER_RUN}
 
 
-def run_environment(run_id: str, name: str, baseline: str, site_cache: Path) -> dict[str, str]:
+def run_environment(run_id: str, name: str, baseline: str, site_cache: Path, checkpoints: Path) -> dict[str, str]:
     """For `dvc repro` and the stages below it."""
     dropped = _GIT_LOCATION | _OF_ANOTHER_RUN
     clean = {name: value for name, value in os.environ.items() if name not in dropped}
@@ -46,5 +48,7 @@ def run_environment(run_id: str, name: str, baseline: str, site_cache: Path) -> 
         "DVC_EXP_BASELINE_REV": baseline,
         "DVC_NO_ANALYTICS": "1",
         "DVC_SITE_CACHE_DIR": str(site_cache),
+        # A run's clone is thrown away: what a killed training left must outlive it.
+        CHECKPOINTS_VARIABLE: os.environ.get(CHECKPOINTS_VARIABLE) or str(checkpoints),
         "PYTHONUNBUFFERED": "1",
     }

@@ -69,6 +69,11 @@ class RunFiles:
         """Where DVC keeps what it otherwise would keep in /var/tmp."""
         return self.directory / "site"
 
+    @property
+    def checkpoints(self) -> Path:
+        """Where the trainings of all runs keep what a next one with the same params goes on from after a kill."""
+        return self.directory.parents[1] / "checkpoints"
+
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:

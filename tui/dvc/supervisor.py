@@ -68,8 +68,8 @@ class Supervisor:
             log.write(f"finetui: {self._status.trouble}\n")
 
     def _start(self) -> None:
-        spec = self._spec
-        environment = run_environment(spec.id, spec.name, spec.baseline, self._files.site_cache)
+        spec, files = self._spec, self._files
+        environment = run_environment(spec.id, spec.name, spec.baseline, files.site_cache, files.checkpoints)
         package_root = str(Path(__file__).parents[2])
         with self._files.log.open("ab") as log:
             self._child = subprocess.Popen(  # noqa: S603 - an argument list, no shell
