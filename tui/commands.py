@@ -137,6 +137,8 @@ COMMANDS: dict[Scope, tuple[Command, ...]] = {
         Command("reset", "backspace,u", "Reset", "Back to the value of the workspace", footer=True),
         Command("reset_all", "U", "Reset all", "Drop the draft: back to the params of the workspace"),
         Command("filter", "slash", "Find key", "Show only keys that contain a text", footer=True),
+        Command("choose_section", "s", "Section", "Choose a section from a list; 1 to 9 jump to one"),
+        Command("toggle_everything", "a", "All keys", "Also keys without effect on the method, or only those with one"),
         Command("next_changed", "c", "Next change", "Jump to the next changed value"),
         Command("name", "e", "Name", "Name the experiment"),
         Command("toggle_force", "f", "Force", "Run stages that are up to date as well"),

@@ -12,6 +12,7 @@ from tui.core.experiments import Experiment, flatten
 from tui.core.form import FormField, follows_schema, form_fields, parse, problems, shown, with_overrides
 from tui.core.names import name_problem
 from tui.core.rows import arrange, keyed
+from tui.screens.launch.draft import Draft
 
 
 def field(key: str, values: dict[str, Any] | None = None) -> FormField:
@@ -31,7 +32,8 @@ def test_fields_know_their_kind_range_and_default() -> None:
     rank = field("train.lora.r")
     assert (rank.kind, rank.value, rank.default) == ("integer", 16, 16)
     assert rank.allowed == "whole number, ≥ 1, ≤ 1,024"
-    assert field("train.peft").choices == ("none", "lora", "prompt_tuning")
+    assert field("reward.peft").choices == ("none", "lora")
+    assert field("train.merge.adapters").allowed == "list, as [a, b] or [{name: value}]"
     assert field("train.max_steps").is_optional
     assert field("train.lora.target_modules").kind == "text or list"
     assert field("train.packing").kind == "switch"
@@ -54,6 +56,9 @@ def test_the_defaults_of_the_schema_have_no_problems_and_read_back() -> None:
         ("train.lora.target_modules", "[q_proj, v_proj]", ["q_proj", "v_proj"]),
         ("train.lora.target_modules", "all-linear", "all-linear"),
         ("base.source", "yes", "yes"),
+        ("align.dpo.loss", "[sigmoid, sft]", ["sigmoid", "sft"]),
+        ("train.merge.adapters", "[{path: a, weight: 0.5}]", [{"path": "a", "weight": 0.5}]),
+        ("align.rewards.functions", '[{function: "m:f"}]', [{"function": "m:f"}]),
         ("base.source", "1.5", "1.5"),
     ],
 )
@@ -139,3 +144,20 @@ def test_names_that_an_experiment_can_have(name: str) -> None:
 )
 def test_names_that_no_experiment_can_have(name: str) -> None:
     assert name_problem(name)
+
+
+_PLAIN = st.none() | st.booleans() | st.integers() | st.text(max_size=6)
+
+
+@given(st.recursive(_PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=4), inner)))
+def test_lists_and_sections_are_shown_as_they_are_typed(value: Any) -> None:
+    one = FormField("k", "value", [])
+    assert parse(one, shown([value])) == [value]
+
+
+def test_a_problem_inside_a_list_belongs_to_its_field() -> None:
+    values = project.params()
+    draft = Draft(values, form_fields(values))
+    one = draft.field_of("train.merge.adapters")
+    assert one is not None
+    assert "train.merge.adapters" in draft.with_value(one, [{"path": "a"}, {"weight": "x"}]).problems()

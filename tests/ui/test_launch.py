@@ -1,5 +1,6 @@
 """The launch form: fields from the schema, live checks, the plan, the start."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -51,7 +52,7 @@ async def test_the_form_has_every_key_of_the_schema_with_values_of_the_workspace
         assert value(app, "train.packing") == "○ off"
         assert value(app, "train.max_steps") == "null"
         assert form(app).cursor_key == "train.objective"
-        assert "passes the base model on untouched" in text_of(app)
+        assert "learns answers" in text_of(app)
 
 
 async def test_the_plan_shows_what_runs_and_why_and_what_to_know() -> None:
@@ -59,7 +60,7 @@ async def test_the_plan_shows_what_runs_and_why_and_what_to_know() -> None:
         await show(app, pilot)
         await until(pilot, lambda: "train.lora.r: 16 -> 8" in text_of(app))
         screen = text_of(app)
-        assert "= base      up to date" in screen
+        assert "= base  prepare  up to date" in screen
         assert "3 of 5 stages run, about 53 s and 1 that never ran" in screen
         assert "! notes.txt is not tracked by Git" in screen
 
@@ -70,7 +71,7 @@ async def test_choices_and_switches_change_with_one_key_and_only_changes_are_lau
     async with opened(runner=runner) as (app, pilot):
         await show(app, pilot)
         form(app).select("train.peft")
-        await pilot.press("right")
+        await pilot.press("right", "right")
         form(app).select("train.packing")
         await pilot.press("space", "space")
         await until(pilot, lambda: planned(runner)[-1].overrides == {"train.peft": "prompt_tuning"})
@@ -121,13 +122,13 @@ async def test_problems_stand_beside_their_keys_and_hold_the_launch() -> None:
     async with opened(runner=runner, size=(200, 50)) as (app, pilot):
         await show(app, pilot)
         form(app).select("train.peft")
-        await pilot.press("right")
+        await pilot.press("right", "right")
         form(app).select("train.packing")
-        await pilot.press("space")
+        await pilot.press("space", "a")
         form(app).select("train.lora.r")
         await pilot.press("enter", "backspace", "backspace", "0", "enter")
         await until(pilot, lambda: "✗ 2 problems" in text_of(app))
-        assert "packed rows" in text_of(app)
+        assert "is a soft prompt" in text_of(app)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "First put right" in text_of(app))
         assert runner.script.count("launch") == 0
@@ -219,7 +220,7 @@ async def test_keys_are_found_by_words_of_their_help() -> None:
     async with opened() as (app, pilot):
         await show(app, pilot)
         await pilot.press("slash", *"rank")
-        await until(pilot, lambda: form(app).rows.num_rows < 5)
+        await until(pilot, lambda: form(app).rows.num_rows < 20)
         assert "train.lora.r" in [form(app).rows.key(row) for row in range(form(app).rows.num_rows)]
         await pilot.press("enter")
         assert form(app).has_focus
@@ -302,16 +303,17 @@ async def test_a_draft_is_kept_until_it_is_launched_or_reset() -> None:
     async with opened(runner=runner) as (app, pilot):
         await show(app, pilot)
         form(app).select("train.peft")
-        await pilot.press("right", "e", *"mine", "enter", "escape")
+        await pilot.press("left", "e", *"mine", "enter", "escape")
         await until(pilot, lambda: "draft kept: mine, 1 change" in text_of(app))
         runner.values = project.params(rank=99)
         await show(app, pilot)
-        assert value(app, "train.peft") == "◂ prompt_tuning ▸"
+        assert value(app, "train.peft") == "◂ none ▸"
+        await pilot.press("a")
         assert value(app, "train.lora.r") == "99"
         runner.script.give("launch", project.run_of_fox())
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, ExperimentsScreen))
-        assert launched(runner) == [RunRequest({"train.peft": "prompt_tuning"}, "mine")]
+        assert launched(runner) == [RunRequest({"train.peft": "none"}, "mine")]
         await show(app, pilot)
         assert "params as in the workspace" in text_of(app)
         await pilot.press("right", "escape")
@@ -329,14 +331,14 @@ async def test_a_draft_outlives_params_that_cannot_be_read() -> None:
     async with opened(runner=runner) as (app, pilot):
         await show(app, pilot)
         form(app).select("train.peft")
-        await pilot.press("right", "escape")
+        await pilot.press("left", "escape")
         await until(pilot, lambda: "draft kept" in text_of(app))
         runner.script.give("params", UserError("params.yaml does not parse", "line 9"))
         await pilot.press("n")
         await until(pilot, lambda: "does not parse" in text_of(app))
         await pilot.press("escape")
         await show(app, pilot)
-        assert value(app, "train.peft") == "◂ prompt_tuning ▸"
+        assert value(app, "train.peft") == "◂ none ▸"
 
 
 async def test_a_launch_that_would_run_nothing_asks_first() -> None:
@@ -374,8 +376,8 @@ async def test_a_second_search_replaces_the_first_and_the_title_tells_what_is_se
     async with opened() as (app, pilot):
         await show(app, pilot)
         num = form(app).rows.num_rows
-        await pilot.press("slash", *"rank", "enter", "slash", *"lr_s", "enter")
-        await until(pilot, lambda: f"find: lr_s (1 of {num} keys)" in text_of(app))
+        await pilot.press("slash", *"rank", "enter", "slash", *"align.lr_s", "enter")
+        await until(pilot, lambda: re.search(r"find: align.lr_s \(1 of 2\d\d keys\)", text_of(app)))
         await pilot.press("escape")
         await until(pilot, lambda: form(app).rows.num_rows == num)
         assert "find:" not in text_of(app)
@@ -393,3 +395,67 @@ async def test_an_old_plan_does_not_hold_the_launch_of_a_new_draft() -> None:
         await pilot.press("right", "ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, ExperimentsScreen))
         runner.script.release_all()
+
+
+async def test_a_section_is_one_key_away_and_shows_what_has_an_effect() -> None:
+    async with opened(size=(80, 24)) as (app, pilot):
+        await show(app, pilot)
+        assert "without effect (a)" in text_of(app)
+        await pilot.press("6")
+        assert form(app).cursor_key == "align.objective"
+        keys = [form(app).rows.key(row) for row in range(form(app).rows.num_rows)]
+        assert [key for key in keys if key.startswith("align.")] == ["align.objective"]
+        await pilot.press("right")
+        await until(pilot, lambda: value(app, "align.dpo.loss") == "[sigmoid]")
+        keys = [form(app).rows.key(row) for row in range(form(app).rows.num_rows)]
+        assert "align.rollout.temperature" not in keys
+        assert form(app).cursor_key == "align.objective"
+
+
+async def test_keys_without_effect_can_be_seen_and_found_with_the_reason() -> None:
+    async with opened(size=(120, 40)) as (app, pilot):
+        await show(app, pilot)
+        num = form(app).rows.num_rows
+        await pilot.press("a")
+        await until(pilot, lambda: form(app).rows.num_rows > num + 150)
+        await pilot.press("a", "slash", *"rollout.temp", "enter")
+        await until(pilot, lambda: value(app, "align.rollout.temperature") == "1.0")
+        assert "no effect while align.objective is none" in text_of(app)
+        await pilot.press("enter", *"5", "enter")
+        await until(pilot, lambda: "1 change" in text_of(app))
+        await pilot.press("escape")
+        assert value(app, "align.rollout.temperature") == "1.05"
+
+
+async def test_a_digit_leaves_the_search_and_a_list_of_sections_helps_too() -> None:
+    async with opened() as (app, pilot):
+        await show(app, pilot)
+        await pilot.press("slash", *"seed", "enter", "4")
+        await until(pilot, lambda: form(app).cursor_key == "train.objective")
+        assert "find:" not in text_of(app)
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, Choose))
+        await pilot.press("j", "enter")
+        await until(pilot, lambda: isinstance(app.screen, LaunchScreen) and form(app).cursor_key == "prepare.source")
+        await pilot.press("9")
+        assert form(app).cursor_key == "prepare.source"
+
+
+async def test_lists_of_sections_are_typed_as_yaml() -> None:
+    async with opened(size=(120, 40)) as (app, pilot):
+        await show(app, pilot)
+        await pilot.press("slash", *"merge.adap", "enter", "enter", "backspace", "backspace")
+        await pilot.press(*"[{path: a, weight: x}]")
+        await until(pilot, lambda: "✗ " in text_of(app))
+        await pilot.press("backspace", "backspace", "backspace", *"0.5}]", "enter")
+        await until(pilot, lambda: value(app, "train.merge.adapters") == "[{path: a, weight: 0.5}]")
+
+
+async def test_params_of_another_make_have_no_keys_without_effect() -> None:
+    runner = FakeRunner(values={"train": {"lora": {"r": 4}, "rate": 0.1}, "model": {"depth": 3}, "data": {"size": 9}})
+    async with opened(runner=runner) as (app, pilot):
+        await show(app, pilot)
+        assert form(app).rows.num_rows == 4
+        assert "without effect" not in text_of(app)
+        await pilot.press("3")
+        assert form(app).cursor_key == "data.size"

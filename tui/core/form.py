@@ -1,5 +1,6 @@
 """Params as a form: fields made from the schema, or from the values of a project of another make."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType
@@ -112,8 +113,22 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return f"[{', '.join(shown(item) for item in value)}]"
+        return f"[{', '.join(map(_shown_inside, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_shown_inside(key)}: {_shown_inside(item)}' for key, item in value.items())}}}"
     return str(value)
+
+
+def _shown_inside(value: Any) -> str:
+    """A text in a list is quoted where YAML would take it for something else."""
+    if not isinstance(value, str):
+        return shown(value)
+    try:
+        is_plain = value.isprintable() and load_yaml(f"{{key: [{value}]}}") == {"key": [value]}
+    except (yaml.YAMLError, ValueError):
+        is_plain = False
+    quoted = value if is_plain else json.dumps(value, ensure_ascii=False)
+    return "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in quoted)
 
 
 def _yaml(text: str) -> Any:
@@ -156,7 +171,8 @@ def _schema_field(key: str, info: FieldInfo, values: Mapping[str, Any]) -> FormF
     kind, choices = _kind(types)
     default = info.get_default(call_default_factory=True)
     value = value_at(values, key) if _has(values, key) else default
-    words = [f"one of {', '.join(choices)}" if choices else _KIND_WORDS[kind], *_bounds(info)]
+    first = _LIST_WORDS if kind == "value" and get_origin(types[0]) is list else _KIND_WORDS[kind]
+    words = [f"one of {', '.join(choices)}" if choices else first, *_bounds(info)]
     if is_optional:
         words.append("or null")
     return FormField(
@@ -164,6 +180,7 @@ def _schema_field(key: str, info: FieldInfo, values: Mapping[str, Any]) -> FormF
     )
 
 
+_LIST_WORDS = "list, as [a, b] or [{name: value}]"
 _KIND_WORDS: dict[FieldKind, str] = {
     "switch": "true or false",
     "choice": "",

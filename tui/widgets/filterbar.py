@@ -80,8 +80,11 @@ class FilterBar(Horizontal):
         text.focus()
 
     def clear(self) -> None:
-        """No filter."""
+        """No filter, from now on."""
+        is_new, self._text = bool(self._text), ""
         self._set("")
+        if is_new:
+            self.post_message(self.Changed(""))
 
     def show_counts(self, counts: str) -> None:
         """Tell how much matches, or what is wrong."""

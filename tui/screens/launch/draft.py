@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Any
 
-from tui.core.form import FormField, problems
+from tui.core.form import FormField, problems, shown
+from tui.core.keys import MISSING
+from tui.core.methods import unmet
 from tui.core.runs import RunRequest
 
 
@@ -68,6 +71,21 @@ class Draft:
         words = text.lower().split()
         return [one for one in self.fields if all(word in f"{one.key} {one.help}".lower() for word in words)]
 
+    def without_effect(self) -> dict[str, str]:
+        """Why a key has no effect now, for those that have none; only of finetui's own params."""
+        found = {one.key: self.value_of(one) for one in self.fields}
+        needs = {one.key: unmet(one.key, lambda key: found.get(key, MISSING)) for one in self.fields if one.has_default}
+        return {
+            key: f"no effect while {need.key} is {shown(found.get(need.key))}" if need.key else "no effect here"
+            for key, need in needs.items()
+            if need is not None
+        }
+
+    @property
+    def sections(self) -> list[str]:
+        """First parts of the keys, in order."""
+        return list(dict.fromkeys(one.key.partition(".")[0] for one in self.fields))
+
 
 def next_choice(one: FormField, value: Any, by: int) -> Any:
     """The neighbour of a value among those that are allowed; the value itself when there are none to step through."""
@@ -86,6 +104,6 @@ def _same(value: Any, other: Any) -> bool:
 
 def _owner(key: str, keys: set[str]) -> str:
     """A problem inside a list belongs to the field of the list."""
-    while key and key not in keys and "." in key and key.rpartition(".")[2].isdigit():
-        key = key.rpartition(".")[0]
-    return key
+    parts = key.split(".")
+    owner = ".".join(takewhile(lambda part: not part.isdigit(), parts))
+    return owner if owner in keys else key

@@ -22,6 +22,7 @@ from tui.widgets.table import VirtualTable
 from tui.widgets.text import neutral
 
 _NAME = "experiment name"
+_MAX_SECTIONS = 9
 
 
 class EditingScreen(WorkerScreen[Run | Draft]):
@@ -33,6 +34,7 @@ class EditingScreen(WorkerScreen[Run | Draft]):
         self._problems: dict[str, str] = {}
         self._typed_problem = ""
         self._edited: FormField | None = None
+        self._shows_everything = False
 
     def draft_changed(self) -> None:
         """The draft is another one, and is shown."""
@@ -46,12 +48,14 @@ class EditingScreen(WorkerScreen[Run | Draft]):
     # Showing
 
     def _show_form(self) -> None:
-        self.query_one(ParamForm).show(self._draft, self.query_one(FilterBar).value, self._problems)
+        text = self.query_one(FilterBar).value
+        self.query_one(ParamForm).show(self._draft, text, self._problems, everything=self._shows_everything)
         self._show_title()
         self._show_detail()
 
     def _show_title(self) -> None:
         draft, bad, text = self._draft, len(self._problems), self.query_one(FilterBar).value
+        hidden = self.query_one(ParamForm).num_hidden
         found = f"  find: {neutral(text)} ({self.query_one(ParamForm).rows.num_rows} of {len(draft.fields)} keys)"
         self.query_one("#title", Line).text = Content.assemble(
             ("New run", "bold"),
@@ -59,9 +63,19 @@ class EditingScreen(WorkerScreen[Run | Draft]):
             ("  forced" if draft.force else "", "$text-warning"),
             (f"  ✗ {bad} problem{'' if bad == 1 else 's'}" if bad else "", "$text-error"),
             (found if text.strip() else "", "$text-accent"),
+            (f"  {hidden} without effect (a)" if hidden else "", "dim"),
         )
 
+    def _show_sections(self) -> None:
+        key = self.query_one(ParamForm).cursor_key or ""
+        parts = [
+            Content.styled(f"{number} {neutral(name)}", "bold reverse" if name == key.partition(".")[0] else "dim")
+            for number, name in enumerate(self._draft.sections[:_MAX_SECTIONS], 1)
+        ]
+        self.query_one("#sections", Line).text = Content("  ").join(parts)
+
     def _show_detail(self) -> None:
+        self._show_sections()
         detail = self.query_one(Detail)
         one = self._edited or self._current()
         if one is None:
@@ -70,8 +84,10 @@ class EditingScreen(WorkerScreen[Run | Draft]):
         problem = self._typed_problem or self._problems.get(one.key, "")
         default = f"; default {shown(one.default)}" if one.has_default else ""
         workspace = f"; workspace {neutral(shown(one.value))}" if one.key != _NAME else ""
+        without = "" if problem or one.key == _NAME else self._draft.without_effect().get(one.key, "")
         words = [
             Content.styled(f"✗ {neutral(problem)}", "$text-error") if problem else None,
+            Content.styled(neutral(without), "$text-warning") if without else None,
             Content(neutral(one.help)),
             Content.styled(f"{one.allowed}{default}{workspace}", "dim"),
         ]
@@ -213,6 +229,40 @@ class EditingScreen(WorkerScreen[Run | Draft]):
             form.select(target)
 
     # Finding
+
+    def action_jump_section(self, index: int) -> None:
+        """To the first key of a section, with what follows it below."""
+        sections = self._draft.sections
+        if index >= len(sections) or not self.finish_editing():
+            return
+        bar, form = self.query_one(FilterBar), self.query_one(ParamForm)
+        bar.clear()
+        self._show_form()
+        first = next(one.key for one in self._draft.fields if one.key.partition(".")[0] == sections[index])
+        form.action_last_row()
+        if not form.select(first):
+            self._jump_into(sections[index])
+
+    def _jump_into(self, section: str) -> None:
+        """Its first key is left out: to the first one that is not."""
+        form = self.query_one(ParamForm)
+        keys = (form.rows.key(row) for row in range(form.rows.num_rows))
+        target = next((key for key in keys if key.partition(".")[0] == section), None)
+        if target is not None:
+            form.select(target)
+
+    def action_choose_section(self) -> None:
+        """Choose a section from a list."""
+        if self._draft.sections and self.finish_editing():
+            self.app.push_screen(
+                Choose("Section", self._draft.sections, None),
+                lambda index: None if index is None else self.action_jump_section(index),
+            )
+
+    def action_toggle_everything(self) -> None:
+        """Show keys without effect as well, or leave them out."""
+        self._shows_everything = not self._shows_everything
+        self._show_form()
 
     def action_filter(self) -> None:
         """Type a part of a key."""

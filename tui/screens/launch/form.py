@@ -27,21 +27,28 @@ class ParamForm(VirtualTable):
 
     def __init__(self) -> None:
         super().__init__(_COLUMNS, id="form", placeholder="reading params.yaml…")
+        self.num_hidden = 0
 
-    def show(self, draft: Draft, filter_text: str, problems: Mapping[str, str]) -> None:
-        """Show the fields that match."""
-        fields = draft.matching(filter_text)
+    def show(self, draft: Draft, filter_text: str, problems: Mapping[str, str], *, everything: bool) -> None:
+        """Show the fields that match; without a filter, those without effect are left out unless all are wanted."""
+        without = draft.without_effect()
+        hidden = {} if everything or filter_text else without.keys() - draft.changes.keys() - problems.keys()
+        fields = [one for one in draft.matching(filter_text) if one.key not in hidden]
+        self.num_hidden = len(hidden)
         self.set_marks({key: "●" for key in draft.changes})
-        self.set_rows(ListRows([(one.key, _row(one, draft, problems.get(one.key, ""))) for one in fields]))
+        rows = [(one.key, _row(one, draft, problems.get(one.key, ""), without.get(one.key, ""))) for one in fields]
+        self.set_rows(ListRows(rows))
         self.placeholder = "no key contains this text" if filter_text else "no params in this project"
 
 
-def _row(one: FormField, draft: Draft, problem: str) -> dict[str, Cell]:
+def _row(one: FormField, draft: Draft, problem: str, without_effect: str) -> dict[str, Cell]:
     value = draft.value_of(one)
     is_changed = one.key in draft.changes
-    note: Cell = (f"✗ {problem}", "bad") if problem else (_note(one, is_changed=is_changed), "muted")
-    style = "bad" if problem else "accent" if is_changed else ""
-    return {"key": (one.key, "strong" if is_changed else ""), "value": (_shown(one, value), style), "note": note}
+    words = without_effect or _note(one, is_changed=is_changed)
+    note: Cell = (f"✗ {problem}", "bad") if problem else (words, "muted")
+    style = "bad" if problem else "accent" if is_changed else "muted" if without_effect else ""
+    key_style = "strong" if is_changed else "muted" if without_effect else ""
+    return {"key": (one.key, key_style), "value": (_shown(one, value), style), "note": note}
 
 
 def _shown(one: FormField, value: Any) -> str:

@@ -1,5 +1,8 @@
 """The plan in words: which stages will run, why, how long it takes, what to know before."""
 
+from collections.abc import Sequence
+from itertools import groupby
+
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -23,7 +26,7 @@ _REASONS = {
 class PlanPane(VerticalScroll):
     """The newest plan, or why there is none."""
 
-    DEFAULT_CSS = "PlanPane { height: 9; padding: 0 1; scrollbar-size: 1 1; }"
+    DEFAULT_CSS = "PlanPane { height: 8; padding: 0 1; scrollbar-size: 1 1; }"
 
     def __init__(self) -> None:
         super().__init__(id="plan", classes="box")
@@ -51,7 +54,10 @@ class PlanPane(VerticalScroll):
 def plan_text(plan: LaunchPlan) -> Content:
     """Everything about a plan."""
     width = max((len(stage.stage) for stage in plan.stages), default=0)
-    lines = [_stage(stage, min(width, 24)) for stage in plan.stages]
+    lines = []
+    for will_run, neighbours in groupby(plan.stages, key=lambda stage: stage.will_run):
+        stages = list(neighbours)
+        lines += [_stage(stage, min(width, 24)) for stage in stages] if will_run else [_up_to_date(stages)]
     lines.append(Content.styled(summary(plan), "bold"))
     lines += [Content.styled(f"✗ {neutral(problem)}", "$text-error") for problem in plan.problems]
     lines += [Content.styled(f"! {neutral(warning)}", "$text-warning") for warning in plan.warnings]
@@ -77,10 +83,14 @@ def summary(plan: LaunchPlan) -> str:
     return f"{count}, {about}" + (f" and {missing} that never ran" if missing else "")
 
 
+def _up_to_date(stages: Sequence[StagePlan]) -> Content:
+    """Neighbours that will not run share a line."""
+    names = "  ".join(neutral(stage.stage) for stage in stages)
+    return Content.styled(f"= {names}  up to date", "dim")
+
+
 def _stage(stage: StagePlan, width: int) -> Content:
     name = fit(neutral(stage.stage), width)
-    if not stage.will_run:
-        return Content.styled(f"= {name}  up to date", "dim")
     time = f"  ~{duration(stage.expected_s)}" if stage.expected_s is not None else ""
     why = neutral(stage.detail) or _REASONS.get(stage.reason or "unknown", "")
     return Content.assemble(("▶ ", "$text-accent"), (name, "bold"), f"  {why}", (time, "dim"))

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 
@@ -32,7 +32,10 @@ class LaunchScreen(EditingScreen):
     """Change params, read the plan, launch; ends with the run, or with the draft to go on with another time."""
 
     scope: ClassVar[Scope] = "launch"
-    BINDINGS: ClassVar[list[BindingType]] = bindings("launch")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("launch"),
+        *(Binding(str(number), f"jump_section({number - 1})", show=False) for number in range(1, 10)),
+    ]
     PLAN_DELAY_S = 0.4
     DEFAULT_CSS = """
     LaunchScreen #body { height: 1fr; layout: vertical; }
@@ -54,6 +57,7 @@ class LaunchScreen(EditingScreen):
     def compose(self) -> ComposeResult:
         """The form with its details, beside or above the plan."""
         yield Line("New run", id="title", classes="title")
+        yield Line(id="sections")
         with Horizontal(id="body"):
             with Vertical(id="left"):
                 yield ParamForm()
