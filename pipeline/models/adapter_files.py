@@ -29,11 +29,20 @@ def copy_adapter(source: Path, directory: Path, base_name: str, base_revision: s
         raise StageError(f"{source}: not a complete adapter ({error}); run dvc repro") from error
 
 
+def adapter_tensors(directory: Path) -> set[str]:
+    """Names of the tensors in the adapter's file."""
+    return set(_shapes(directory))
+
+
 def count_adapter_parameters(directory: Path) -> int:
     """Parameters in the adapter's file, without loading them."""
-    with safe_open(directory / ADAPTER_WEIGHTS, framework="pt") as tensors:
-        shapes = [tensors.get_slice(name).get_shape() for name in tensors.keys()]  # noqa: SIM118 - no mapping
-    return sum(math.prod(shape) for shape in shapes)
+    return sum(math.prod(shape) for shape in _shapes(directory).values())
+
+
+def _shapes(directory: Path) -> dict[str, list[int]]:
+    with safe_open(directory / ADAPTER_WEIGHTS, framework="pt") as file:
+        names = file.keys()
+        return {name: file.get_slice(name).get_shape() for name in names}
 
 
 def _is_names(value: object) -> bool:

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 import torch
-from peft import PeftModel
+from peft import PeftModel, get_peft_model_state_dict
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from pipeline.contract.manifest import Adapter, Manifest
 from pipeline.contract.params import Base
 from pipeline.contract.problems import StageError
+from pipeline.models.adapter_files import adapter_tensors
 from pipeline.models.devices import DType, pick_device, pick_dtype
 
 Model = PreTrainedModel | PeftModel
@@ -76,12 +77,22 @@ def load_weights(
     return result
 
 
-def load_adapter(model: Model, directory: Path) -> PeftModel:
-    """Put an adapter on top of a model."""
+def load_adapter(model: Model, directory: Path, name: str = "default") -> PeftModel:
+    """Put an adapter on top of a model, or beside those that it has; StageError when it does not fit."""
+    options: dict[str, Any] = {"adapter_name": name, "local_files_only": True, "use_safetensors": True}
     try:
-        return PeftModel.from_pretrained(model, str(directory), local_files_only=True, use_safetensors=True)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        if isinstance(model, PeftModel):
+            model.load_adapter(str(directory), **options)
+        else:
+            model = PeftModel.from_pretrained(model, str(directory), **options)
+    except (OSError, ValueError, RuntimeError, TypeError, SafetensorError) as error:
         raise StageError(f"{directory}: cannot load the adapter ({_first_line(error)})") from error
+    # peft warns, and leaves what the file lacks as random as it was made.
+    wanted, found = set(get_peft_model_state_dict(model, adapter_name=name)), adapter_tensors(directory)
+    if wanted != found:
+        first = sorted(wanted ^ found)[0]
+        raise StageError(f"{directory}: the adapter does not fit this model, the first tensor in doubt is {first}")
+    return model
 
 
 def load_tokenizer(directory: Path, trust_remote_code: bool = False) -> PreTrainedTokenizerBase:
