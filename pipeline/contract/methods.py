@@ -81,8 +81,8 @@ def page() -> str:
     return f"{_HEADER}\n" + "\n".join(lines) + f"\n\nRefused, and the way out:\n\n{footnotes}\n"
 
 
-def problems_of(*overrides: Overrides) -> list[str]:
-    """What the rules have against these params, as `key: reason`."""
+def nested(*overrides: Overrides) -> dict[str, Any]:
+    """Values by section, as params.yaml has them; later ones win."""
     values: dict[str, Any] = {}
     for key, value in (item for group in overrides for item in group.items()):
         *sections, name = key.split(".")
@@ -90,8 +90,13 @@ def problems_of(*overrides: Overrides) -> list[str]:
         for section in sections:
             place = place.setdefault(section, {})
         place[name] = value
+    return values
+
+
+def problems_of(*overrides: Overrides) -> list[str]:
+    """What the rules have against these params, as `key` and reason."""
     try:
-        check_params(values)
+        check_params(nested(*overrides))
     except ParamsError as error:
         return [f"`{problem.key}` {problem.allowed}" for problem in error.problems]
     return []
