@@ -54,7 +54,8 @@ def _pass_on(objective: str, recorder: StageRecorder) -> None:
 def _merge(params: Params, recorder: StageRecorder) -> None:
     from pipeline.training.merging import merge_adapters
 
-    merge_adapters(params.train.merge, read_manifest(paths.model_dir("base")), params.base, DIRECTORY)
+    base = read_manifest(paths.model_dir("base"))
+    merge_adapters(params.train.merge, base, params.base, DIRECTORY, params.train.seed)
     recorder.finish({"train/num_steps": 0}, {})
 
 

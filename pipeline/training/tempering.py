@@ -1,8 +1,8 @@
 """Kept top log-probabilities at any temperature: what they lack, the mass of all other tokens, is kept beside them.
 
 Tempering divides by the sum of p^(1/T) over the whole vocabulary. Its part outside the top tokens is a smooth function
-of 1/T, known exactly at 1/T = 0, where every token counts 1; kept at four more points, it is known in between by the
-polynomial through all five. Below T = 1 the tail fades; (tail at T = 1)^(1/T) bounds it.
+of 1/T, known exactly at 1/T = 0, where every token counts 1; kept at five more points, it is known in between by the
+polynomial through all six. At lower temperatures the tail fades, and a power of the last kept value bounds it.
 """
 
 import math
@@ -10,15 +10,15 @@ import math
 import torch
 from torch import Tensor
 
-INVERSE_TEMPERATURES = (1.0, 0.5, 0.25, 0.125)
-"""Where the tail is kept: exact at the temperatures 1, 2, 4 and 8."""
+INVERSE_TEMPERATURES = (2.0, 1.0, 0.5, 0.25, 0.125)
+"""Where the tail is kept: exact at the temperatures 0.5, 1, 2, 4 and 8."""
 
 # Smaller than any float32 probability that matters, and finite: an empty tail has logarithm -infinity.
 _MIN_LOG = -100.0
 
 
 def tail_logs(logits: Tensor, top_ids: Tensor) -> Tensor:
-    """For each of INVERSE_TEMPERATURES the log of the sum of p^(1/T) outside the top tokens; shape [..., 4]."""
+    """For each of INVERSE_TEMPERATURES the log of the sum of p^(1/T) outside the top tokens; shape [..., 5]."""
     logprobs = torch.log_softmax(logits.float(), dim=-1)
     others = logprobs.scatter(-1, top_ids.long(), -math.inf)
     logs = [torch.logsumexp(others * inverse, dim=-1) for inverse in INVERSE_TEMPERATURES]
@@ -38,8 +38,8 @@ def tempered(top_logprobs: Tensor, tails: Tensor, num_tokens: int, temperature: 
 
 
 def _tail(tails: Tensor, num_others: int, inverse: float) -> Tensor:
-    if inverse > 1:
-        return tails[..., 0] * inverse
+    if inverse > INVERSE_TEMPERATURES[0]:
+        return tails[..., 0] * (inverse / INVERSE_TEMPERATURES[0])
     points = (0.0, *INVERSE_TEMPERATURES)
     values = torch.cat([torch.full_like(tails[..., :1], math.log(num_others)), tails], dim=-1)
     weights = torch.tensor([_lagrange(points, point, inverse) for point in points], device=tails.device)

@@ -23,6 +23,7 @@ from pipeline.stages import teacher, train
 from pipeline.training import teacher as making
 from pipeline.training.rows import read_rows
 from pipeline.training.teacher_table import read_teacher
+from pipeline.training.tempering import INVERSE_TEMPERATURES
 from tests.unit import tiny_teacher, tiny_training
 
 STARTER = {
@@ -94,7 +95,9 @@ def test_what_is_kept_equals_what_the_teacher_says_live(
         assert top_ids.shape == (len(ids), tiny_teacher.TOP_K)
         torch.testing.assert_close(logprobs.gather(-1, top_ids.long()), top_logprobs, atol=1e-4, rtol=1e-4)
         torch.testing.assert_close(top_logprobs, logprobs.topk(tiny_teacher.TOP_K)[0], atol=1e-4, rtol=1e-4)
-        torch.testing.assert_close(tails[:, 0].exp(), 1 - top_logprobs.exp().sum(-1), atol=1e-4, rtol=0)
+        torch.testing.assert_close(
+            tails[:, INVERSE_TEMPERATURES.index(1)].exp(), 1 - top_logprobs.exp().sum(-1), atol=1e-4, rtol=0
+        )
 
 
 def test_every_prompt_has_its_label_and_the_answer_that_the_teacher_gives(taught: Path) -> None:
