@@ -19,6 +19,7 @@ _MODULES = {
     "compare": "tui.cli.comparing",
     "diff": "tui.cli.comparing",
     "query": "tui.cli.querying",
+    "adapters": "tui.cli.adapters",
     "run": "tui.cli.running",
     "stop": "tui.cli.running",
     "logs": "tui.cli.running",

@@ -79,7 +79,11 @@ class Manifest:
 
 def read_manifest(directory: Path) -> Manifest:
     """Manifest of a model directory; StageError when there is none or it is damaged."""
-    path = directory / MANIFEST_NAME
+    return read_manifest_file(directory / MANIFEST_NAME)
+
+
+def read_manifest_file(path: Path) -> Manifest:
+    """The same of a file, which has another name in a cache."""
     try:
         value: dict[str, Any] = json.loads(path.read_bytes())
         adapters = tuple(Adapter(**adapter) for adapter in value.pop("adapters"))

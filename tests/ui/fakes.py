@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tui.core.adapters import StoredAdapter
 from tui.core.experiments import Experiment
 from tui.core.ports import FileChange, QueryResult
 from tui.core.runs import LaunchPlan, Run, RunRequest
@@ -123,6 +124,10 @@ class FakeStore:
         """Samples by the label of the experiment."""
         found: list[Sample] = self.script.answer("samples", self.sampled.get(experiment.label, []), experiment)
         return list(found)
+
+    def adapters(self, experiment: Experiment) -> list[StoredAdapter]:
+        """None."""
+        return []
 
     def predictions(self, experiment: Experiment) -> Any:
         """The same for all experiments."""

@@ -42,7 +42,7 @@ def _metrics(name: str, index: int) -> dict[str, Any]:
     exact = round(min(0.98, exact + 0.01 * index), 4) if name not in _FIGURES else exact
     test: dict[str, Any] = {"test/exact_match": exact, "test/loss": 1 - exact, "start/exact_match": 0.03}
     if name.rpartition("-")[2] in _REWARDED:
-        test |= {"test/reward": exact + 0.1, "test/kl_to_start": 0.02, "start/exact_match": 0.66}
+        test |= {"test/reward": exact + 0.1, "test/kl": 0.02, "start/exact_match": 0.66}
     train = {"train/loss": 1 - exact, "model/num_trainable_parameters": trainable, "train/duration_s": float(seconds)}
     return {"data/metrics/evaluate/metrics.json": test, "data/metrics/train/metrics.json": train}
 

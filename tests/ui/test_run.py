@@ -4,18 +4,20 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from tests.ui import project
+from tests.ui import project, story
 from tests.ui.driving import opened, text_of, until
 from tests.ui.fakes import FakeRunner, FakeStore
 from tui.core.errors import UserError
 from tui.core.experiments import Experiment
 from tui.core.runs import StageProgress
+from tui.core.series import Sample
 from tui.screens.dialogs import Confirm, TextDialog
 from tui.screens.experiments.screen import ExperimentsScreen
+from tui.screens.run.samples import changed, stories
 from tui.screens.run.screen import RunScreen
 from tui.widgets.chart import LineChart
 from tui.widgets.logtail import LogTail, clean_line
-from tui.widgets.stages import stage_line
+from tui.widgets.stages import StageList, stage_line
 
 
 def row(name: str) -> Experiment:
@@ -228,8 +230,9 @@ async def test_a_failed_run_opens_at_the_stage_that_failed_with_its_whole_reason
 async def test_digits_choose_the_panel() -> None:
     async with opened(runner=FakeRunner(), size=(120, 40)) as (app, pilot):
         await show(app, pilot, "brisk-owl")
-        assert "1 log  2 params  3 metrics  4 answers" in text_of(app)
-        for key, panel in (("2", "params"), ("4", "answers"), ("1", "log"), ("3", "metrics")):
+        assert "1 log  2 params  3 metrics  4 answers  5 events  6 samples" in text_of(app)
+        panels = {"2": "params", "4": "answers", "1": "log", "6": "prompts", "5": "events", "3": "metrics"}
+        for key, panel in panels.items():
             await pilot.press(key)
             assert app.focused.id == panel
         await pilot.press("4")
@@ -255,3 +258,81 @@ def test_a_stage_without_a_known_length_shows_how_long_it_has_run() -> None:
     seconds = timedelta(minutes=2).total_seconds()
     line = stage_line(StageProgress("base", "running", elapsed_s=seconds), 10, chosen=False).plain
     assert line.endswith("╌╌╌╌╌╌╌╌╌╌ 2 min")
+
+
+async def aligned(app: Any, pilot: Any) -> None:
+    """Open the run that aligns a model."""
+    experiment = next(one for one in story.rows() if one.name == story.run().name)
+    await until(pilot, lambda: app.screen.query_one("#table").rows.num_rows)
+    await app.push_screen(RunScreen(app.bench, experiment))
+    await until(pilot, lambda: "align/reward" in charts(app))
+
+
+async def test_eight_stages_leave_room_on_a_small_screen() -> None:
+    async with opened(story.store(), story.runner(), size=(80, 24)) as (app, pilot):
+        await aligned(app, pilot)
+        lines = text_of(app).splitlines()[1:6]
+        assert [line.split() for line in lines[:1]] == [["=", "base", "prepare", "teacher", "up", "to", "date"]]
+        assert "✓ train" in lines[1]
+        assert "done in 7 s" in lines[1]
+        assert lines[2].split() == ["✓", "reward", "done"]
+        assert "▸ ◐ align" in lines[3]
+        assert lines[4].split() == ["·", "evaluate", "deploy", "waiting"]
+        assert list(charts(app)) == ["align/reward", "align/kl"]
+        await pilot.click(StageList, offset=(14, 0))
+        await until(pilot, lambda: "▸ = prepare" in text_of(app))
+        assert "= base  " in text_of(app)
+
+
+async def test_events_are_counted_listed_and_marked_as_they_come() -> None:
+    store = story.store()
+    name = story.run().name
+    store.seen[name] = story.events()[:1]
+    async with opened(store, story.runner(), polls=True) as (app, pilot):
+        await aligned(app, pilot)
+        await until(pilot, lambda: "5 events (1)" in text_of(app))
+        assert app.screen.query_one(LineChart).marks == ()
+        store.seen[name] = story.events()
+        await until(pilot, lambda: "5 events (3)" in text_of(app))
+        assert app.screen.query_one(LineChart).marks == (30.0, 60.0)
+        assert "┊" in text_of(app)
+        await pilot.press("5")
+        await until(pilot, lambda: "reward_collapse" in text_of(app))
+        assert "0.31 nats/token ␛[2Jfrom the start" in text_of(app)
+        events = app.screen.query_one("#events")
+        assert [events.rows.cell(i, "step") for i in range(3)] == ["60", "30", "40"]
+
+
+async def test_samples_show_how_an_answer_changed() -> None:
+    store = story.store()
+    async with opened(store, story.runner(), size=(120, 40), polls=True) as (app, pilot):
+        await aligned(app, pilot)
+        await pilot.press("6")
+        await until(pilot, lambda: "6 samples (2)" in text_of(app) and "ls -t | head -3" in text_of(app))
+        steps = app.screen.query_one("#steps")
+        assert [steps.rows.key(i) for i in range(steps.rows.num_rows)] == ["reference", "90", "60", "30", "0"]
+        assert steps.rows.cell(2, "answer") == ("〃 ls -t", "muted")
+        await pilot.press("j")
+        await until(pilot, lambda: "wc -l [b]x[/b]␇" in text_of(app))
+        name = story.run().name
+        new = replace(story.samples()[-1], step=120, prediction="wc -l notes.txt")
+        store.sampled[name] = [*story.samples(), new]
+        await until(pilot, lambda: steps.rows.num_rows == 6)
+        assert steps.rows.cell(1, "right") == ("✓", "good")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, TextDialog))
+        told = app.screen.query_one("Static").content.plain
+        assert "step 30    ✗ wc -l notes" in told
+        assert "step 120   ✓ wc -l notes.txt" in told
+
+
+def test_what_was_added_and_left_out_can_be_told_apart_without_colours() -> None:
+    assert changed("ls -t dir", "ls -lt dir").plain == "ls -[-t-]lt dir"
+    assert changed("", "ls").plain == "ls"
+
+
+def test_samples_of_another_stage_are_shown_where_the_chosen_one_has_none() -> None:
+    found = [Sample("train", 5, "p", "r", "new"), Sample("train", 0, "p", "r", "old"), Sample("align", 0, "q", "", "x")]
+    assert [story.prompt for story in stories(found, "base")] == ["q"]
+    assert stories(found, "train")[0].answers == ((0, "old"), (5, "new"))
+    assert not stories(found, "align")[0].is_right("x")

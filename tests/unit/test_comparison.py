@@ -170,6 +170,7 @@ def test_a_param_that_means_nothing_to_the_method_is_not_shown() -> None:
         ({"train.max_steps": 5}, "train.max_steps", "train.num_epochs"),
         ({"train.objective": "merge"}, "train.merge.adapters", "train.learning_rate"),
         ({"train.objective": "merge"}, "train.merge.combination", "train.merge.density"),
+        ({}, "align.rewards.exact_match", "align.rewards.max_tokens"),
         ({"align.objective": "dpo"}, "align.dpo.loss", "align.rollout.temperature"),
         ({"align.objective": "grpo"}, "align.rollout.temperature", "align.dpo.loss"),
         ({"align.objective": "rloo", "align.peft": "none"}, "align.beta", "align.lora.r"),

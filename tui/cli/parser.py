@@ -60,6 +60,14 @@ def _add_reading(commands: "argparse._SubParsersAction[Parser]") -> None:
     query.add_argument("--limit", type=int, default=10_000, metavar="N", help="print at most N rows (10000)")
     query.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="give up after (30)")
     _add_formats(query)
+    adapters = commands.add_parser(
+        "adapters",
+        help="list adapters, or write one out of the cache: adapters export REV DIR",
+        usage="finetui adapters [REV ...] | finetui adapters export REV DIR",
+    )
+    adapters.add_argument("revs", nargs="*", metavar="REV", help="of these experiments; of all by default")
+    adapters.add_argument("--stage", metavar="STAGE", help="only the adapter that this stage trained")
+    _add_formats(adapters)
 
 
 def _add_running(commands: "argparse._SubParsersAction[Parser]") -> None:

@@ -13,7 +13,7 @@ from tui.core.methods import TOLD, applies, method_of
 from tui.core.values import format_param, format_value
 
 _FIRST_METRICS = (
-    "test/exact_match", "test/reward", "test/accuracy", "pairs/accuracy", "test/loss", "test/kl_to_start",
+    "test/exact_match", "test/reward", "test/accuracy", "pairs/accuracy", "test/loss", "test/kl",
     "model/num_trainable_parameters", "train/duration_s", "evaluate/tokens_per_second", "start/exact_match",
     "align/reward", "align/kl", "test/chrf", "model/num_parameters", "train/peak_memory_bytes", "model/adapter_bytes",
     "align/duration_s", "test/rouge_l", "test/perplexity", "validation/loss", "train/loss",

@@ -116,7 +116,8 @@ NEEDS: tuple[Need, ...] = (
     _never("reward.watch.num_samples", "reward.watch.sample_interval", "reward.watch.sample_max_new_tokens"),
     *_optimisation("reward."),
     *_lora("reward."),
-    Need(("align.",), "align.objective", (), _NONE, but=("align.objective",)),
+    # evaluate scores every model with the rewards that have a weight, aligned or not
+    Need(("align.",), "align.objective", (), _NONE, but=("align.objective", "align.rewards.")),
     Need(("align.dpo.",), "align.objective", ("dpo",)),
     Need(("align.kto.",), "align.objective", ("kto",)),
     Need(("align.grpo.",), "align.objective", ("grpo",)),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from tui.core.adapters import StoredAdapter
 from tui.core.experiments import Experiment
 from tui.core.runs import LaunchPlan, Run, RunRequest
 from tui.core.series import Event, Sample, Series
@@ -55,6 +56,9 @@ class Store(Protocol):
 
     def samples(self, experiment: Experiment, directory: Path | None = None) -> list[Sample]:
         """What its models answered to the fixed prompts as they learned; none when there are none locally."""
+
+    def adapters(self, experiment: Experiment) -> list[StoredAdapter]:
+        """Adapters that its stages trained, in pipeline order; those whose manifest is there locally."""
 
     def predictions(self, experiment: Experiment) -> Any:
         """Per-example results as a polars frame; an empty one when there are none locally."""

@@ -15,6 +15,7 @@ from tui.dvc.overrides import is_own_schema, read_params
 from tui.dvc.project import Project
 
 _KEYS = ("base.source", "base.chat_template", "prepare.source", "prepare.preferences.source", "teacher.source")
+_ADAPTERS = "train.merge.adapters"
 _WORDS = {"starter", "auto", "none"}
 """Values that are no path, whatever is called like that."""
 
@@ -25,12 +26,18 @@ def check_sources(project: Project, overrides: Mapping[str, Any]) -> None:
     if not is_own_schema(params):
         return
     values = dict(flatten(params)) | dict(flatten(overrides))
-    named = ((key, values.get(key)) for key in _KEYS)
+    named = [*((key, values.get(key)) for key in _KEYS), *_listed(values.get(_ADAPTERS))]
     unseen = [(key, name) for key, name in named if isinstance(name, str) and _is_unseen(project, name)]
     if unseen:
         lines = (f"{PARAMS_FILE}: {key}: {name!r} is not tracked by Git or DVC" for key, name in unseen)
         hint = "git add / dvc add it, or give an absolute path"
         raise UsageError("the run would not see what the params name", "\n".join(lines), hint)
+
+
+def _listed(adapters: Any) -> list[tuple[str, Any]]:
+    """Folders of the adapters to merge."""
+    items = adapters if isinstance(adapters, list) else []
+    return [(_ADAPTERS, item.get("path")) for item in items if isinstance(item, Mapping)]
 
 
 def _is_unseen(project: Project, name: str) -> bool:

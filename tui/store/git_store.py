@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tui.core.adapters import StoredAdapter
 from tui.core.experiments import Experiment
 from tui.core.ports import FileChange, QueryResult
 from tui.core.runs import Run
 from tui.core.series import Event, Recording, Sample, Series
+from tui.store.adapters import CachePlace, FolderPlace, find_adapters
 from tui.store.commits import CommitReader
 from tui.store.documents import Documents
 from tui.store.dvc_cache import DvcCache
@@ -122,6 +124,18 @@ class GitStore:
         """What its models answered to the fixed prompts as they learned; none when there are none locally."""
         with self._lock:
             return self._samples.read(experiment, directory or self._folder(experiment))
+
+    def adapters(self, experiment: Experiment) -> list[StoredAdapter]:
+        """Adapters that its stages trained, in pipeline order; those whose manifest is there locally."""
+        with self._lock:
+            folder = self._folder(experiment)
+            if folder is not None:
+                return find_adapters(FolderPlace(folder))
+            try:
+                files = self._commits.files(experiment.rev)
+                return find_adapters(CachePlace(self._cache, self._cache.outs(files, self._layouts.of(files))))
+            except (KeyError, ValueError, OSError):
+                return []
 
     def predictions(self, experiment: Experiment) -> Any:
         """Per-example results as a polars frame; an empty one when there are none locally."""

@@ -13,7 +13,7 @@ from tui.widgets.text import fit, neutral
 from tui.widgets.times import duration
 
 _NAME_WIDTH = 10
-_GAP, _INDENT = "  ", 4
+_GAP, _INDENT = "  ", 5
 _MAX_BAR_WIDTH = 40
 _LOW = 30
 """A screen with fewer lines has no room for a line for each stage."""
