@@ -15,6 +15,7 @@ from pipeline.models.chat import encode_example, stop_token_id
 from pipeline.models.devices import pick_device
 from pipeline.models.loading import load_tokenizer
 from pipeline.models.messages import Message
+from pipeline.models.weights import CONFIG_FILE
 
 _BATCH_SIZE = 64
 
@@ -24,6 +25,8 @@ def load_reward_model(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Load what the stage `reward` wrote, in evaluation mode; StageError when it is no reward model."""
     auto: Any = AutoModelForSequenceClassification
+    if not (directory / CONFIG_FILE).is_file():
+        raise StageError(f"{directory}: no reward model here; set reward.objective to bradley_terry and run dvc repro")
     try:
         model, report = auto.from_pretrained(
             directory,

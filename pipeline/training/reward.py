@@ -141,7 +141,7 @@ def _adapted(model: PreTrainedModel, params: Reward) -> Any:
     try:
         tuned = get_peft_model(model, lora_config(params.lora, TaskType.SEQ_CLS))
     except ValueError as error:
-        raise StageError(f"reward.lora.target_modules: {error}") from error
+        raise StageError(f"reward.lora.target_modules is {params.lora.target_modules!r}: {error}") from error
     for parameter in tuned.parameters():
         if parameter.requires_grad:
             # In bfloat16 most steps of the score head would be lost in rounding.
