@@ -13,6 +13,7 @@ from pipeline.training.keeper import Keeper
 from pipeline.training.resumable import Resumable
 
 Stage = Callable[[], None]
+Kill = Callable[[pytest.MonkeyPatch], None]
 _MACHINE_DECIDES = ("time_s", "tokens_per_second")
 
 
@@ -42,29 +43,36 @@ def resumed_at(stage: str) -> list[int]:
     return [event.step for event in decode_events(series) if event.event == "resumed"]
 
 
-def assert_resumes(stage: str, run: Stage, kill: Callable[[pytest.MonkeyPatch], None]) -> list[int]:
-    """Run a stage undisturbed and killed; the two must leave the same. The steps from which it went on."""
+def assert_resumes(stage: str, run: Stage, *kills: Kill) -> list[list[int]]:
+    """Run a stage undisturbed, and killed in each way; all must leave the same. The steps from which each went on."""
     run()
     undisturbed = left_behind(stage)
-    assert resumed_at(stage) == []
-    with pytest.MonkeyPatch.context() as patch:
-        kill(patch)
-        with pytest.raises(Killed):
-            run()
-    run()
     assert undisturbed["points"]
-    assert left_behind(stage) == undisturbed
-    assert not paths.CHECKPOINTS.exists()
-    return resumed_at(stage)
+    assert resumed_at(stage) == []
+    steps = []
+    for kill in kills:
+        with pytest.MonkeyPatch.context() as patch:
+            kill(patch)
+            with pytest.raises(Killed):
+                run()
+        run()
+        assert left_behind(stage) == undisturbed
+        assert not paths.CHECKPOINTS.exists()
+        steps.append(resumed_at(stage))
+    return steps
 
 
-def during_step(step: int) -> Callable[[pytest.MonkeyPatch], None]:
-    """Kill after the gradients of a step, before its update."""
+def _killed() -> None:
+    raise Killed
+
+
+def during_step(step: int, happens: Callable[[], None] = _killed) -> Kill:
+    """Kill, or let something else happen, after the gradients of a step and before its update."""
 
     def kill(patch: pytest.MonkeyPatch) -> None:
         def clip(self: Any, model: Any) -> Any:
             if self.state.global_step + 1 == step:
-                raise Killed
+                happens()
             return clip_as_ever(self, model)
 
         clip_as_ever: Any = Resumable._clip_grad_norm
@@ -73,7 +81,7 @@ def during_step(step: int) -> Callable[[pytest.MonkeyPatch], None]:
     return kill
 
 
-def while_saving(step: int) -> Callable[[pytest.MonkeyPatch], None]:
+def while_saving(step: int) -> Kill:
     """Kill in the middle of writing the checkpoint of a step: its files are torn, its marker is missing."""
 
     def kill(patch: pytest.MonkeyPatch) -> None:
@@ -90,7 +98,7 @@ def while_saving(step: int) -> Callable[[pytest.MonkeyPatch], None]:
     return kill
 
 
-def before_writing(module: Any, name: str = "write_model") -> Callable[[pytest.MonkeyPatch], None]:
+def before_writing(module: Any, name: str = "write_model") -> Kill:
     """Kill when everything is trained and the model is about to be written."""
 
     def kill(patch: pytest.MonkeyPatch) -> None:
