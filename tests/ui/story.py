@@ -1,4 +1,4 @@
-"""A project that tells the story of all methods, as the demo does."""
+"""A project that tells the story of all methods, as the demo's does."""
 
 from array import array
 from dataclasses import replace
@@ -9,7 +9,6 @@ from typing import Any
 from pipeline.contract.params import Params
 from tests.ui import project
 from tests.ui.fakes import FakeRunner, FakeStore
-from tui.cli.demo import EXPERIMENTS
 from tui.core.experiments import Experiment
 from tui.core.form import with_overrides
 from tui.core.runs import Run, StageProgress
@@ -18,6 +17,26 @@ from tui.core.series import Event, Sample, Series
 _FIGURES = {
     "base": (0.03, 0, 3.1), "prompt-tuning": (0.21, 2048, 21), "full": (0.97, 722_304, 26), "lora": (0.96, 71_680, 25),
 }  # fmt: skip
+_STUDENT = {"base.starter.hidden_size": 96, "train.peft": "none", "train.learning_rate": 0.004, "train.max_rows": 300}
+_FEW = {"train.max_rows": 150, "align.learning_rate": 0.001}
+_OVERRIDES: dict[str, dict[str, Any]] = {
+    "base": {"train.objective": "none"},
+    "prompt-tuning": {"train.peft": "prompt_tuning", "train.learning_rate": 0.03},
+    "full": {"train.peft": "none", "train.learning_rate": 0.001},
+    "lora": {},
+    "dora": {"train.lora.dora": True},
+    "p-tuning": {"train.peft": "p_tuning", "train.learning_rate": 0.01},
+    "teacher": {"teacher.source": "starter", "train.objective": "teacher"},
+    "student": _STUDENT,
+    "student-distilled": {**_STUDENT, "teacher.source": "starter", "train.objective": "distill"},
+    "sft-few": _FEW,
+    "sft-dpo": {**_FEW, "align.objective": "dpo"},
+    "sft-grpo": {**_FEW, "align.objective": "grpo", "align.rewards.exact_match": 1.0, "align.max_steps": 200},
+    "rm-rloo": {
+        **_FEW, "reward.objective": "bradley_terry", "align.objective": "rloo", "align.rewards.reward_model": 1.0,
+    },
+}  # fmt: skip
+"""Like those of the demo, but these stay as they are."""
 _OTHER = (0.71, 73_216, 12)
 _REWARDED = {"dpo", "grpo", "rloo"}
 
@@ -27,10 +46,10 @@ def rows() -> list[Experiment]:
     values = Params().model_dump()
     found = [Experiment("workspace", "workspace", params={"params.yaml": values})]
     found.append(replace(found[0], rev=project.MAIN, kind="commit", refs=("main",), timestamp=project.NOW))
-    for index, row in enumerate(EXPERIMENTS):
-        params = with_overrides(values, dict(row.overrides))
-        found.append(project.experiment(row.name, 0.5, 0.5, 40 - index, params=params))
-        found[-1] = replace(found[-1], metrics=_metrics(row.name, index))
+    for index, (name, overrides) in enumerate(_OVERRIDES.items()):
+        params = with_overrides(values, overrides)
+        found.append(project.experiment(name, 0.5, 0.5, 40 - index, params=params))
+        found[-1] = replace(found[-1], metrics=_metrics(name, index))
     aligned = next(i for i, row in enumerate(found) if row.label.endswith("grpo"))
     running = {"status": "running", "run_id": "g1", "stage": "align", "fraction": 0.45, "metrics": {}}
     found[aligned] = replace(found[aligned], **running)
@@ -96,7 +115,7 @@ def run() -> Run:
     """The run that aligns a model."""
     return Run(
         id="g1",
-        name=next(row.name for row in EXPERIMENTS if row.name.endswith("grpo")),
+        name="sft-grpo",
         status="running",
         baseline=project.MAIN,
         snapshot="b" * 40,

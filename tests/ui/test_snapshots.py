@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.ui import project
+from tests.ui import project, story
 from tests.ui.driving import text_of, until
 from tui.app import FinetuiApp
 from tui.screens.base import PollingScreen
@@ -76,6 +76,36 @@ def test_launch(snap_compare: Any, size: tuple[int, int]) -> None:
         await until(pilot, lambda: "1 change" in text_of(pilot.app) and "finding out" not in text_of(pilot.app))
 
     assert snap_compare(app(), terminal_size=size, run_before=gesture)
+
+
+def storied() -> FinetuiApp:
+    """The app on a project with all methods."""
+    return FinetuiApp(story.store(), story.runner(), Settings(), clock=lambda: project.NOW)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_home_with_all_methods(snap_compare: Any, size: tuple[int, int]) -> None:
+    async def gesture(pilot: Any) -> None:
+        await until(pilot, lambda: "lora + grpo" in text_of(pilot.app))
+        if size[0] > 100:
+            await until(pilot, lambda: "rm-rloo" in text_of(pilot.app))
+        await pilot.pause(0.2)
+
+    assert snap_compare(storied(), terminal_size=size, run_before=gesture)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_alignment_with_events_and_samples(snap_compare: Any, size: tuple[int, int]) -> None:
+    async def gesture(pilot: Any) -> None:
+        await until(pilot, lambda: "lora + grpo" in text_of(pilot.app))
+        pilot.app.screen.query_one("#table").select(f"{project.MAIN}/{story.run().name}")
+        await pilot.press("enter")
+        await until(pilot, lambda: "5 events (3)" in text_of(pilot.app))
+        await pilot.press("6", "j")
+        await until(pilot, lambda: "wc -l notes" in text_of(pilot.app))
+        await pilot.pause(0.2)
+
+    assert snap_compare(storied(), terminal_size=size, run_before=gesture)
 
 
 def test_help(snap_compare: Any) -> None:

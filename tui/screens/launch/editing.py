@@ -269,8 +269,10 @@ class EditingScreen(WorkerScreen[Run | Draft]):
         self.query_one(FilterBar).open()
 
     @on(FilterBar.Changed)
-    def _filter(self) -> None:
+    def _filter(self, message: FilterBar.Changed) -> None:
         self._show_form()
+        if message.text:
+            self.query_one(ParamForm).action_first_row()
 
     @on(FilterBar.Closed)
     def _filter_closed(self) -> None:

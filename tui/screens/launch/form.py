@@ -30,10 +30,15 @@ class ParamForm(VirtualTable):
         self.num_hidden = 0
 
     def show(self, draft: Draft, filter_text: str, problems: Mapping[str, str], *, everything: bool) -> None:
-        """Show the fields that match; without a filter, those without effect are left out unless all are wanted."""
+        """Show the fields that match; without a filter, those without effect are left out unless all are wanted.
+
+        With one they come last, and keys that begin with it first.
+        """
         without = draft.without_effect()
         hidden = {} if everything or filter_text else without.keys() - draft.changes.keys() - problems.keys()
         fields = [one for one in draft.matching(filter_text) if one.key not in hidden]
+        if filter_text:
+            fields.sort(key=lambda one: (one.key in without, not one.key.startswith(filter_text)))
         self.num_hidden = len(hidden)
         self.set_marks({key: "●" for key in draft.changes})
         rows = [(one.key, _row(one, draft, problems.get(one.key, ""), without.get(one.key, ""))) for one in fields]
