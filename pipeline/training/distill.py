@@ -1,26 +1,33 @@
-"""Distillation: a student learns the answers of a teacher, or its probabilities of every token."""
+"""Distillation: a student learns a teacher's answers, its probabilities of every token, or those on its own answers."""
 
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
 
 from pipeline.contract import paths
-from pipeline.contract.manifest import Manifest
+from pipeline.contract.manifest import Manifest, read_manifest
 from pipeline.contract.params import Base, Train
 from pipeline.contract.problems import StageError
+from pipeline.models.loading import load_model, load_tokenizer
 from pipeline.training.job import Job, Trained
 from pipeline.training.lessons import Lessons, choose_lessons, has_unlabelled
 from pipeline.training.logit_trainer import PLACE, LogitTrainer
+from pipeline.training.on_policy_trainer import OnPolicyTrainer
 from pipeline.training.rows import IGNORED, EncodedSplit, encode_rows
 from pipeline.training.sft import Lesson, fine_tune
 from pipeline.training.teacher_table import Facts, TeacherTable, hash_vocabulary, read_teacher
 
+Encode = Callable[[PreTrainedTokenizerBase, int], EncodedSplit]
 _METRICS = ("divergence", "agreement")
+_ON_POLICY_METRICS = (*_METRICS, "completion_tokens")
 
 
 def distil(job: Job, params: Train, start: Manifest, base: Base) -> Trained:
     """Train a student on what the teacher stage has left."""
-    return (_by_sequence if params.distill.level == "sequence" else _by_logit)(job, params, start, base)
+    learn = {"sequence": _by_sequence, "logit": _by_logit, "on_policy": _on_policy}[params.distill.level]
+    return learn(job, params, start, base)
 
 
 def _by_sequence(job: Job, params: Train, start: Manifest, base: Base) -> Trained:
@@ -38,6 +45,32 @@ def _by_sequence(job: Job, params: Train, start: Manifest, base: Base) -> Traine
 
 def _by_logit(job: Job, params: Train, start: Manifest, base: Base) -> Trained:
     """Cross-entropy mixed with the divergence from the teacher's kept probabilities."""
+    table, lessons, encode = _token_lessons(job, params)
+    lesson = Lesson(
+        encode,
+        partial(LogitTrainer, table=table, distill=params.distill),
+        lambda rows: {PLACE: [lessons.places[number] for number in rows.numbers]},
+        {name: f"{job.stage}/{name}" for name in _METRICS},
+    )
+    return fine_tune(job, params, start, base, lesson)
+
+
+def _on_policy(job: Job, params: Train, start: Manifest, base: Base) -> Trained:
+    """Cross-entropy mixed with the divergence from the live teacher on the student's own answers."""
+    table, _, encode = _token_lessons(job, params)
+    check_vocabulary(table.facts, load_tokenizer(Path(start.tokenizer), base.trust_remote_code))
+    teacher = load_model(read_manifest(paths.model_dir("teacher")), base.model_copy(update={"dtype": "auto"}))
+    teacher.model.requires_grad_(False)
+    lesson = Lesson(
+        encode,
+        partial(OnPolicyTrainer, teacher=teacher, facts=table.facts, distill=params.distill),
+        metrics={name: f"{job.stage}/{name}" for name in _ON_POLICY_METRICS},
+    )
+    return fine_tune(job, params, start, base, lesson)
+
+
+def _token_lessons(job: Job, params: Train) -> tuple[TeacherTable, Lessons, Encode]:
+    """Rows whose tokens teacher and student read alike, and how they are encoded."""
     table = read_teacher(with_scores=True)
     lessons = choose_lessons(table, params.distill.prompts, params.max_rows, answers_only=False)
 
@@ -47,13 +80,7 @@ def _by_logit(job: Job, params: Train, start: Manifest, base: Base) -> Trained:
         _check_tokens(table, lessons, rows)
         return rows
 
-    lesson = Lesson(
-        encode,
-        partial(LogitTrainer, table=table, distill=params.distill),
-        lambda rows: {PLACE: [lessons.places[number] for number in rows.numbers]},
-        {name: f"{job.stage}/{name}" for name in _METRICS},
-    )
-    return fine_tune(job, params, start, base, lesson)
+    return table, lessons, encode
 
 
 def check_vocabulary(facts: Facts, tokenizer: PreTrainedTokenizerBase) -> None:

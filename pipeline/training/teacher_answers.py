@@ -14,10 +14,9 @@ from pipeline.contract.recorder import StageRecorder
 from pipeline.models.chat import encode_example, encode_prompt, stop_token_id
 from pipeline.models.devices import device_memory, device_name
 from pipeline.models.generation import Decoding, batches_by_length, decoding_of, generate
-from pipeline.models.inputs import last_logits, model_inputs
 from pipeline.models.loading import LoadedModel
-from pipeline.models.stopping import pad_token_id
 from pipeline.training.divergence import top_logprobs
+from pipeline.training.live_teacher import answer_logits
 from pipeline.training.rows import read_rows
 from pipeline.training.teacher_table import (
     ANSWER,
@@ -137,17 +136,11 @@ def _score_all(loaded: LoadedModel, texts: Sequence[_Text], top_k: int, size: in
             write_part(writer, list(_score(loaded, [texts[position] for position in batch], top_k, size, sums)))
 
 
-@torch.inference_mode()
 def _score(loaded: LoadedModel, texts: Sequence[_Text], top_k: int, size: int, sums: _Sums) -> Iterator[ScoredText]:
-    rows = [[*text.prompt_ids, *text.token_ids] for text in texts]
-    num_last = max(len(text.token_ids) for text in texts) + 1
-    inputs = model_inputs(loaded.model, rows, pad_token_id(loaded.tokenizer))
-    # One more position than tokens: each token is predicted from the one before it.
-    logits = last_logits(loaded.model, inputs, num_last)[:, :-1, :size]
-    if not torch.isfinite(logits).all():
-        raise StageError("the teacher's logits are not finite; does the model work at all? See teacher.source")
-    for text, row_logits in zip(texts, logits, strict=True):
-        own = row_logits[len(row_logits) - len(text.token_ids) :]
+    answers = [text.token_ids for text in texts]
+    for text, own in zip(texts, answer_logits(loaded, [t.prompt_ids for t in texts], answers, size), strict=True):
+        if not torch.isfinite(own).all():
+            raise StageError("the teacher's logits are not finite; does the model work at all? See teacher.source")
         if text.origin != ANSWER:
             targets = torch.tensor(text.token_ids, device=own.device)
             sums.nats += torch.nn.functional.cross_entropy(own, targets, reduction="sum").item()

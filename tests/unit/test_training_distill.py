@@ -152,7 +152,42 @@ def test_every_method_learns_from_probabilities(peft: str) -> None:
     load_model(manifest, params.base)
 
 
-@pytest.mark.parametrize("level", ["sequence", "logit"])
+@pytest.mark.parametrize("peft", ["none", "lora"])
+def test_a_student_learns_what_the_teacher_thinks_of_its_own_answers(peft: str) -> None:
+    params = distil(
+        "on_policy",
+        section={"max_steps": 12, "peft": peft, "learning_rate": 0.02},
+        hard_label_weight=0.0,
+        max_new_tokens=5,
+    )
+    assert distance("train", params) < distance("base", params)
+    assert curve("train/divergence")[-1] < 0.8 * curve("train/divergence")[0]
+    assert 1 <= metrics()["train/completion_tokens"] <= 5
+    assert metrics()["train/loss"] == pytest.approx(metrics()["train/divergence"], rel=1e-3)
+
+
+def test_labels_weigh_in_beside_the_students_own_answers() -> None:
+    section = {"max_steps": 2, "eval_fraction": 1.0}
+    distil("on_policy", section=section, hard_label_weight=1.0, prompts="labelled", max_new_tokens=2)
+    losses = curve("train/loss")
+    train.run(tiny_teacher.params(section | {"objective": "sft"}))
+    assert losses == pytest.approx(curve("train/loss"), rel=1e-4)
+
+
+def test_merging_needs_no_training() -> None:
+    params = tiny_teacher.params({"objective": "sft", "peft": "lora", "max_steps": 2})
+    train.run(params)
+    for name in ("first", "second"):
+        shutil.copytree("data/models/train/adapter", name)
+    adapters = [{"path": "first", "weight": 0.5}, {"path": "second", "weight": 0.5}]
+    train.run(tiny_teacher.params({"objective": "merge", "peft": "lora", "merge": {"adapters": adapters}}))
+    manifest = read_manifest(paths.model_dir("train"))
+    assert manifest.lineage[-1].objective == "merge"
+    assert metrics() == {"train/num_steps": 0}
+    load_model(manifest, params.base)
+
+
+@pytest.mark.parametrize("level", ["sequence", "logit", "on_policy"])
 def test_equal_seeds_give_equal_bytes(level: str) -> None:
     distil(level)
     first, points = written(), series()
@@ -222,7 +257,7 @@ def test_kept_probabilities_are_tempered_as_the_whole_would_be() -> None:
         whole = torch.log_softmax(logits / temperature, -1).gather(-1, ids)
         kept = tempered(logprobs, tails, 300, temperature)
         exact = 1 / temperature in INVERSE_TEMPERATURES
-        torch.testing.assert_close(kept, whole, atol=1e-4 if exact else 0.01, rtol=0)
+        torch.testing.assert_close(kept, whole, atol=1e-4 if exact else 0.01 if temperature > 1 else 0.05, rtol=0)
     whole_vocabulary, order = torch.log_softmax(logits, -1).topk(300)
     kept = tempered(whole_vocabulary, tail_logs(logits, order), 300, 3.0)
     torch.testing.assert_close(kept, torch.log_softmax(logits / 3, -1).gather(-1, order))
