@@ -49,10 +49,16 @@ def put_on(model: Model, adapters: Sequence[Adapter]) -> Model:
 
 
 def load_weights(
-    directory: Path, dtype: DType, device: torch.device, trust_remote_code: bool = False
+    directory: Path,
+    dtype: DType,
+    device: torch.device,
+    trust_remote_code: bool = False,
+    quantization_config: Any = None,
 ) -> PreTrainedModel:
     """Load a causal language model from safetensors, on the device; pickled weights are never read."""
     options: dict[str, Any] = {"device_map": {"": device}} if device.type == "cuda" else {}
+    if quantization_config is not None:
+        options["quantization_config"] = quantization_config
     auto: Any = AutoModelForCausalLM
     try:
         model, report = auto.from_pretrained(

@@ -87,7 +87,8 @@ def _main_parts(layers: Mapping[str, Any], params: Lora, key: str) -> dict[str, 
                 f"{name} has {min(weight.shape)} of them; lower {key}.r, or set {key}.init to default"
             )
         down, up = _main_part(weight, params, layer.scaling[_ADAPTER])
-        factors |= {f"{name}.lora_A.weight": down, f"{name}.lora_B.weight": up}
+        # In one layout, as they come back from the file: products of others differ in the last bit.
+        factors |= {f"{name}.lora_A.weight": down.contiguous(), f"{name}.lora_B.weight": up.contiguous()}
     return factors
 
 
@@ -95,10 +96,10 @@ def _main_part(weight: torch.Tensor, params: Lora, scale: float) -> tuple[torch.
     """The factors A and B of what is moved: scale * B A is the main part of the weight for PiSSA, and OLoRA's start."""
     if params.init == "olora":
         orthogonal, triangular = torch.linalg.qr(weight)
-        return triangular[: params.r].contiguous(), orthogonal[:, : params.r].contiguous()
+        return triangular[: params.r], orthogonal[:, : params.r]
     left, values, right = torch.linalg.svd(weight, full_matrices=False)
     root = (values[: params.r] / scale).sqrt()
-    return root[:, None] * right[: params.r], (left[:, : params.r] * root).contiguous()
+    return root[:, None] * right[: params.r], left[:, : params.r] * root
 
 
 def _weight(layer: Any) -> torch.Tensor:
@@ -119,5 +120,5 @@ def _move(layer: Any, down: torch.Tensor, up: torch.Tensor) -> None:
 def _write(factors: dict[str, torch.Tensor], file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    save_file({name: tensor.cpu().contiguous() for name, tensor in factors.items()}, unfinished)
+    save_file({name: tensor.cpu() for name, tensor in factors.items()}, unfinished)
     unfinished.replace(file)
