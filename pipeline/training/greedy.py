@@ -120,7 +120,8 @@ class Validation:
         for batch in batches_by_length([len(row) for row in rows], size):
             part = [rows[row] for row in batch]
             sums += _sums(policy, reference, part, [lengths[row] for row in batch], self.judge.decoding.pad_id)
-        kl, entropy = (sums / max(1, sum(lengths))).tolist()
+        # Of two equal models rounding may leave less than 0.
+        kl, entropy = (sums / max(1, sum(lengths))).clamp(min=0).tolist()
         return {"kl": kl, "entropy": entropy}
 
 
