@@ -69,7 +69,7 @@ def test_a_method_learns_an_objective(
     assert stages == (["train", "align"] if way else ["train"])
     assert all(step.frozen_sha256_before == step.frozen_sha256_after for step in manifest.lineage)
     if "reward.objective" in objective.overrides:
-        assert read_manifest(paths.model_dir("reward")).lineage[-1].objective == "bradley_terry"
+        assert read_manifest(paths.model_dir("reward")).lineage[-1].objective == params.reward.objective
     loaded = load_model(manifest, Base(source="source"))
     assert all(math.isfinite(float(parameter.detach().sum())) for parameter in loaded.model.parameters())
 

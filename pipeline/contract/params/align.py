@@ -17,8 +17,8 @@ DpoLoss = Literal[
 class RewardMethod(Section):
     """What the stage does, and what is trained."""
 
-    objective: Literal["none", "bradley_terry"] = "none"
-    """`bradley_terry` learns a score from pairs (Ouyang et al. 2022, arXiv:2203.02155); `none` makes none."""
+    objective: Literal["none", "bradley_terry", "likelihood"] = "none"
+    """`bradley_terry` learns a score (arXiv:2203.02155), `likelihood` how probable good answers are (arXiv:2404.12358)."""
     peft: Literal["none", "lora"] = "lora"
     """What is trained: `none` is every weight."""
 
@@ -31,7 +31,9 @@ class Reward(Optimisation, RewardMethod):
     learning_rate: float = Field(2.0e-3, gt=0, le=1)
     """Peak learning rate."""
     center_coefficient: float = Field(0.0, ge=0)
-    """Pulls the mean score of a pair towards 0 (Eisenstein et al. 2023, arXiv:2312.09244)."""
+    """Pulls the mean score of a pair towards 0 (Eisenstein et al. 2023, arXiv:2312.09244); for `bradley_terry`."""
+    beta: float = Field(0.3, gt=0)
+    """How sharply the log-probabilities of a pair are told apart; for `likelihood`."""
     lora: Lora = Lora()
     """Used when peft is `lora`."""
 

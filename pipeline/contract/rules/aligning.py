@@ -41,7 +41,8 @@ ALIGNING_RULES = (
     Rule(
         "reward.objective",
         lambda p: p.reward.objective != "none" and _is_soft_prompt(p),
-        "train.peft is a soft prompt, on which no score can be put; train with another method, or set it to none",
+        "train.peft is a soft prompt, on which neither score nor adapter can be put; "
+        "train with another method, or set it to none",
     ),
     Rule(
         "align.peft",
@@ -79,7 +80,7 @@ ALIGNING_RULES = (
     Rule(
         "align.rewards.reward_model",
         lambda p: p.align.rewards.reward_model != 0 and p.reward.objective == "none",
-        "needs a reward model: set reward.objective to bradley_terry",
+        "needs a reward model: set reward.objective to bradley_terry or likelihood",
     ),
     Rule(
         "align.rewards.format_pattern",
