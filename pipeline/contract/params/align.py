@@ -18,7 +18,7 @@ class RewardMethod(Section):
     """What the stage does, and what is trained."""
 
     objective: Literal["none", "bradley_terry", "likelihood"] = "none"
-    """`bradley_terry` learns a score (arXiv:2203.02155), `likelihood` how probable good answers are (arXiv:2404.12358)."""
+    """`bradley_terry` learns a score (arXiv:2203.02155), `likelihood` what is probable (arXiv:2404.12358)."""
     peft: Literal["none", "lora"] = "lora"
     """What is trained: `none` is every weight."""
 
