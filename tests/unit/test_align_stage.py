@@ -100,7 +100,7 @@ def test_equal_seeds_give_equal_bytes_and_another_seed_others(objective: str) ->
 
 def test_preferences_become_likelier() -> None:
     tiny_alignment.write_start("llama")
-    metrics = tiny_alignment.run(objective="dpo", max_steps=12, learning_rate=5e-2, eval_fraction=1.0)
+    metrics = tiny_alignment.run(objective="dpo", peft="none", max_steps=12, eval_fraction=1.0)
     assert metrics["align_validation/accuracy"] == 1.0
     assert metrics["align_validation/margin"] > 0.3
     assert metrics["align_validation/loss"] < 0.6
