@@ -13,6 +13,7 @@ from tui.core.runs import StageProgress
 from tui.core.series import Sample
 from tui.screens.dialogs import Confirm, TextDialog
 from tui.screens.experiments.screen import ExperimentsScreen
+from tui.screens.run.panel import metric_rows
 from tui.screens.run.samples import changed, stories
 from tui.screens.run.screen import RunScreen
 from tui.widgets.chart import LineChart
@@ -271,17 +272,24 @@ async def aligned(app: Any, pilot: Any) -> None:
 async def test_eight_stages_leave_room_on_a_small_screen() -> None:
     async with opened(story.store(), story.runner(), size=(80, 24)) as (app, pilot):
         await aligned(app, pilot)
-        lines = text_of(app).splitlines()[1:6]
-        assert [line.split() for line in lines[:1]] == [["=", "base", "prepare", "teacher", "up", "to", "date"]]
-        assert "✓ train" in lines[1]
-        assert "done in 7 s" in lines[1]
-        assert lines[2].split() == ["✓", "reward", "done"]
-        assert "▸ ◐ align" in lines[3]
-        assert lines[4].split() == ["·", "evaluate", "deploy", "waiting"]
+        assert [line.split() for line in text_of(app).splitlines()[1:5:3]] == [
+            ["=", "base", "prepare", "teacher", "up", "to", "date"],
+            ["·", "evaluate", "deploy", "waiting"],
+        ]
+        assert text_of(app).splitlines()[2].split() == ["✓", "train", "7", "s", "reward", "done"]
+        assert "▸ ◐ align" in text_of(app).splitlines()[3]
         assert list(charts(app)) == ["align/reward", "align/kl"]
         await pilot.click(StageList, offset=(14, 0))
         await until(pilot, lambda: "▸ = prepare" in text_of(app))
         assert "= base  " in text_of(app)
+        await pilot.click(StageList, offset=(18, 3))
+        await until(pilot, lambda: "▸ ✓ reward" in text_of(app))
+
+
+def test_an_empty_metrics_file_has_no_values() -> None:
+    empty = replace(row("brisk-owl"), metrics={"a.json": {}, "b.json": {"loss": 1}, "c.json": {"by_kind": {}}})
+    rows = metric_rows(empty)
+    assert [rows.key(i) for i in range(rows.num_rows)] == ["loss", "by_kind"]
 
 
 async def test_events_are_counted_listed_and_marked_as_they_come() -> None:

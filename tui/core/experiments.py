@@ -72,6 +72,8 @@ def flat_values(files: Mapping[str, Any]) -> dict[str, Any]:
     owner: dict[str, str] = {}
     for path, values in files.items():
         for key, value in flatten(values):
+            if not key and not value:
+                continue  # a file that holds an empty mapping has no values
             if key in merged:
                 other = owner.pop(key, None)
                 if other is not None:

@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 from tui.core.runs import StageProgress
 from tui.widgets.states import LOOKS, running_share
-from tui.widgets.text import fit, neutral
+from tui.widgets.text import cell_width, fit, neutral
 from tui.widgets.times import duration
 
 _NAME_WIDTH = 10
@@ -17,6 +17,7 @@ _GAP, _INDENT = "  ", 5
 _MAX_BAR_WIDTH = 40
 _LOW = 30
 """A screen with fewer lines has no room for a line for each stage."""
+_QUIET = {"waiting", "cached", "done"}
 _TRIVIAL_S = 1.0
 """A stage that took less did nothing but hand something on."""
 
@@ -79,20 +80,16 @@ class StageList(Widget):
 
 
 def grouped(stages: Sequence[StageProgress], chosen: str | None) -> list[list[StageProgress]]:
-    """Neighbours that wait, are up to date or did nothing, in groups; every other stage alone."""
+    """Neighbours that wait, are up to date or done, in groups; every other stage alone."""
     groups: list[list[StageProgress]] = []
     for stage in stages:
         last = groups[-1][-1] if groups else None
-        joins = last is not None and stage.status == last.status and _is_quiet(stage) and _is_quiet(last)
+        joins = last is not None and stage.status == last.status and stage.status in _QUIET
         if joins and last is not None and chosen not in {stage.stage, last.stage}:
             groups[-1].append(stage)
         else:
             groups.append([stage])
     return groups
-
-
-def _is_quiet(stage: StageProgress) -> bool:
-    return stage.status in {"waiting", "cached"} or _is_trivial(stage)
 
 
 def _is_trivial(stage: StageProgress) -> bool:
@@ -102,15 +99,21 @@ def _is_trivial(stage: StageProgress) -> bool:
 def group_line(group: Sequence[StageProgress]) -> Content:
     """Several stages of one state as a line."""
     look = LOOKS[group[0].status]
-    names = _GAP.join(neutral(stage.stage) for stage in group)
+    names = _GAP.join(map(_name, group))
     return Content.assemble("  ", (f"{look.glyph} ", look.colour), names, _GAP, (look.word, "dim"))
+
+
+def _name(stage: StageProgress) -> str:
+    """Its name among others, with the time that it took if that is worth telling."""
+    time = f" {duration(stage.elapsed_s)}" if stage.status == "done" and not _is_trivial(stage) else ""
+    return f"{neutral(stage.stage)}{time}"
 
 
 def _at(group: Sequence[StageProgress], x: int) -> StageProgress:
     """The stage of a line that is below the pointer."""
     end = _INDENT
     for stage in group:
-        end += len(stage.stage) + len(_GAP)
+        end += cell_width(_name(stage)) + len(_GAP)
         if x < end:
             return stage
     return group[-1]
