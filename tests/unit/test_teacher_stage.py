@@ -14,17 +14,20 @@ from peft import PeftModel
 from pipeline.contract import paths
 from pipeline.contract.loading import check_params
 from pipeline.contract.manifest import read_manifest
+from pipeline.contract.params import Params
 from pipeline.contract.problems import StageError
 from pipeline.contract.series import decode_points
 from pipeline.models.chat import encode_example, encode_prompt, stop_token_id
 from pipeline.models.generation import decoding_of, generate
 from pipeline.models.loading import load_model
 from pipeline.stages import teacher, train
+from pipeline.training import checkpoint_key
 from pipeline.training import teacher as making
 from pipeline.training.rows import read_rows
 from pipeline.training.teacher_table import read_teacher
 from pipeline.training.tempering import INVERSE_TEMPERATURES
 from tests.unit import tiny_teacher, tiny_training
+from tests.unit.resuming import assert_resumes, during_step
 
 STARTER = {
     "hidden_size": 16, "num_layers": 1, "num_heads": 2, "num_kv_heads": 1,
@@ -177,6 +180,7 @@ def test_a_starter_is_pretrained_before_it_is_adapted() -> None:
 
 
 def test_pretraining_is_not_repeated_after_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint_key, "_code", dict)  # whoever saves a source file meanwhile does no harm
     tiny_teacher.write_start()
     params = starter()
     teacher.run(params)
@@ -191,14 +195,21 @@ def test_pretraining_is_not_repeated_after_an_interruption(monkeypatch: pytest.M
     assert [point["step"] for point in points()] == series
 
 
+def test_an_interrupted_adaptation_goes_on_bit_for_bit() -> None:
+    tiny_teacher.write_start()
+    params = starter(max_steps=8, eval_fraction=0.25)
+    (steps,) = assert_resumes("teacher", lambda: teacher.run(params), during_step(7))
+    assert steps == [20 + 6]
+
+
 def test_what_is_wrong_with_a_source_is_told_by_the_teachers_keys() -> None:
     tiny_teacher.write_start()
     with pytest.raises(StageError, match=r"^teacher\.source is './nowhere'"):
         teacher.run(tiny_teacher.params(teacher={"source": "./nowhere"}))
 
 
-def starter() -> Any:
-    adaptation = {"max_steps": 4, "watch": {"num_samples": 0}}
+def starter(**train: Any) -> Params:
+    adaptation = {"max_steps": 4, "watch": {"num_samples": 0}} | train
     section = {"source": "starter", "starter": STARTER, "batch_size": 10, "max_new_tokens": 4, "train": adaptation}
     return check_params({"base": {"source": "source"}, "teacher": section})
 

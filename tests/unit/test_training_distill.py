@@ -21,6 +21,7 @@ from pipeline.training.rows import IGNORED, encode_split
 from pipeline.training.teacher_table import read_teacher
 from pipeline.training.tempering import INVERSE_TEMPERATURES, tail_logs, tempered
 from tests.unit import tiny_teacher, tiny_training
+from tests.unit.resuming import assert_resumes, during_step
 
 MACHINE_DECIDES = {"time_s", "train/tokens_per_second"}
 LABELLED = {f"train-{number:04}" for number in range(tiny_teacher.NUM_LABELLED)}
@@ -172,6 +173,14 @@ def test_labels_weigh_in_beside_the_students_own_answers() -> None:
     losses = curve("train/loss")
     train.run(tiny_teacher.params(section | {"objective": "sft"}))
     assert losses == pytest.approx(curve("train/loss"), rel=1e-4)
+
+
+@pytest.mark.parametrize("level", ["logit", "on_policy"])
+def test_an_interrupted_distillation_goes_on_bit_for_bit(level: str) -> None:
+    section = {"peft": "lora", "eval_fraction": 0.25, "lora": {"r": 4, "alpha": 8.0, "dropout": 0.1}}
+    params = tiny_teacher.params(section | {"distill": {"level": level, "max_new_tokens": 4}})
+    (steps,) = assert_resumes("train", lambda: train.run(params), during_step(7))
+    assert steps == [6]
 
 
 def test_merging_needs_no_training() -> None:
