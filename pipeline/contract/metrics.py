@@ -29,6 +29,7 @@ METRICS: dict[str, Metric] = {
     "truncated": Metric("lower", "", "share of answers cut off at the longest allowed length"),
     "token_accuracy": Metric("higher", "", "share of completion tokens predicted first"),
     "accuracy": Metric("higher", "", "share that is right"),
+    "calibration_error": Metric("lower", "", "distance between the confidence in rankings and the share that is right"),
     "reward": Metric("higher", "", "mean reward of the completions"),
     "reward_std": Metric("none", "", "spread of the rewards"),
     "margin": Metric("higher", "", "mean difference between the chosen and the rejected answer"),

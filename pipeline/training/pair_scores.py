@@ -17,17 +17,19 @@ class PairScore:
     """Score of the better answer."""
     rejected: float
     """Score of the worse answer."""
+    lead: float
+    """By how much the better answer leads, as the log-odds that the model gives to this ranking."""
 
     @property
     def margin(self) -> float:
-        """By how much the better answer leads."""
+        """Difference of the scores."""
         return self.chosen - self.rejected
 
 
 def summarise(scores: Sequence[PairScore]) -> dict[str, float]:
     """Share of pairs ranked right, mean lead, loss, calibration, and where the scores lie.
 
-    >>> pairs = [PairScore("", 1.0, 0.0), PairScore("", 0.0, 0.5)]
+    >>> pairs = [PairScore("", 1.0, 0.0, 1.0), PairScore("", 0.0, 0.5, -0.5)]
     >>> {name: round(value, 3) for name, value in summarise(pairs).items()}["margin"]
     0.25
     """
@@ -36,7 +38,7 @@ def summarise(scores: Sequence[PairScore]) -> dict[str, float]:
     return {
         "accuracy": sum(score.margin > 0 for score in scores) / len(scores),
         "margin": math.fsum(score.margin for score in scores) / len(scores),
-        "loss": math.fsum(_loss(score.margin) for score in scores) / len(scores),
+        "loss": math.fsum(_loss(score.lead) for score in scores) / len(scores),
         "calibration_error": calibration_error(scores),
         "reward": mean,
         "reward_std": math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values)),
@@ -59,12 +61,12 @@ def by_category(scores: Sequence[PairScore]) -> dict[str, dict[str, float]]:
 def calibration_error(scores: Sequence[PairScore]) -> float:
     """How far the model's confidence in its ranking is from the share that it ranks right, over ten bins.
 
-    >>> calibration_error([PairScore("", 9.0, -9.0), PairScore("", -9.0, 9.0)])  # always sure, right half the time
+    >>> calibration_error([PairScore("", 9.0, -9.0, 18.0), PairScore("", -9.0, 9.0, -18.0)])
     0.5
     """
     bins: dict[int, list[tuple[float, bool]]] = {}
     for score in scores:
-        confidence = 1 / (1 + math.exp(-min(abs(score.margin), 700.0)))
+        confidence = 1 / (1 + math.exp(-min(abs(score.lead), 700.0)))
         bins.setdefault(min(int(confidence * _NUM_BINS), _NUM_BINS - 1), []).append((confidence, score.margin > 0))
     gaps = [
         abs(math.fsum(confidence for confidence, _ in found) - sum(right for _, right in found))
@@ -73,6 +75,6 @@ def calibration_error(scores: Sequence[PairScore]) -> float:
     return round(math.fsum(gaps) / len(scores), 6)
 
 
-def _loss(margin: float) -> float:
+def _loss(lead: float) -> float:
     """Minus the logarithm of the probability that the model gives to the right ranking."""
-    return max(-margin, 0.0) + math.log1p(math.exp(-abs(margin)))
+    return max(-lead, 0.0) + math.log1p(math.exp(-abs(lead)))

@@ -1,10 +1,14 @@
 """TRL's reward trainer with pairs of like length in a batch and exact validation figures."""
 
+from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch.utils.data import Sampler
 from trl.trainer.reward_trainer import RewardTrainer
 
+from pipeline.models.likelihood import answer_log_probs
+from pipeline.models.reward_model import Row, pad_right
 from pipeline.training.sampling import LengthBucketSampler
 
 _FIGURES = ("accuracy", "margin", "mean_reward")
@@ -48,3 +52,66 @@ class PairTrainer(RewardTrainer):
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """A checkpoint needs none."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCollator:
+    """Batches of pairs that know which tokens are answers: the better ones first, the worse ones behind."""
+
+    pad_id: int
+    """Token that fills up short rows."""
+
+    def __call__(self, examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """The batch of these pairs."""
+        rows = [self._row(example, name) for name in ("chosen_ids", "rejected_ids") for example in examples]
+        ids, mask, answer_mask = pad_right(rows, self.pad_id)
+        return {"input_ids": ids, "attention_mask": mask, "answer_mask": answer_mask}
+
+    def _row(self, example: dict[str, Any], name: str) -> Row:
+        length = example["prompt_length"]
+        return example[name][:length], example[name][length:]
+
+
+class LikelihoodTrainer(PairTrainer):
+    """Learns to find chosen answers likelier than rejected ones, and to say the chosen ones.
+
+    The loss is SimPO's (Meng et al. 2024, arXiv:2405.14734) without its margin, beside the cross-entropy of the chosen
+    answer, without which both answers would become unlikely (Pang et al. 2024, arXiv:2404.19733).
+    """
+
+    def __init__(self, *, beta: float, **options: Any) -> None:
+        config = options["model"].config
+        num_labels = config.num_labels
+        # The library accepts models with one output only.
+        config.num_labels = 1
+        super().__init__(data_collator=AnswerCollator(options["processing_class"].pad_token_id), **options)
+        config.num_labels = num_labels
+        self._beta = beta
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """Loss of a batch; the figures are taken from the scores that the reward model will give."""
+        del num_items_in_batch
+        log_probs = answer_log_probs(model, inputs["input_ids"], inputs["attention_mask"], inputs["answer_mask"])
+        chosen, rejected = log_probs.chunk(2)
+        ranking = -torch.nn.functional.logsigmoid(self._beta * (chosen - rejected)).mean()
+        loss = ranking - chosen.mean()
+        self._record(log_probs.detach().exp(), inputs["attention_mask"])
+        return (loss, {"scores": log_probs}) if return_outputs else loss
+
+    def _record(self, scores: torch.Tensor, mask: torch.Tensor) -> None:
+        model: Any = self.model
+        mode = "train" if model.training else "eval"
+        metrics, gather = self._metrics[mode], self.accelerator.gather_for_metrics
+        if mode == "train":
+            self._total_train_tokens += int(gather(mask.sum()).sum())
+        metrics["num_tokens"] = [self._total_train_tokens]
+        chosen, rejected = scores.chunk(2)
+        values = {
+            "mean_reward": scores.mean(),
+            "accuracy": (chosen > rejected).float().mean(),
+            "margin": (chosen - rejected).mean(),
+        }
+        for name, value in values.items():
+            metrics[name].append(float(gather(value).mean()))

@@ -8,8 +8,8 @@ from transformers import PreTrainedTokenizerBase
 
 from pipeline.contract import paths
 from pipeline.contract.problems import StageError
-from pipeline.models.chat import stop_token_id
-from pipeline.models.reward_model import encode_row
+from pipeline.models.chat import encode_example, stop_token_id
+from pipeline.models.reward_model import Row
 from pipeline.training.comparisons import read_comparisons
 
 _WAY_OUT = "give prepare.preferences.source pairs (prompt, chosen, rejected), or set reward.objective to none"
@@ -19,18 +19,23 @@ _WAY_OUT = "give prepare.preferences.source pairs (prompt, chosen, rejected), or
 class EncodedPairs:
     """A split as token ids."""
 
-    chosen: list[list[int]]
-    """Prompt, better answer and stop token of each pair."""
-    rejected: list[list[int]]
-    """The same with the worse answer."""
+    chosen: list[Row]
+    """Prompt and better answer of each pair."""
+    rejected: list[Row]
+    """The same prompts with the worse answers."""
     categories: list[str]
     """Group of each pair."""
     num_dropped: int
     """Pairs that are longer than the longest length: cut, their answers could be alike."""
 
     def table(self) -> pa.Table:
-        """The pairs for a `datasets.Dataset`, under the names that TRL gives them."""
-        return pa.table({"chosen_ids": pa.array(self.chosen), "rejected_ids": pa.array(self.rejected)})
+        """The pairs for a `datasets.Dataset`, under the names that TRL gives them, and where their answers begin."""
+        columns = {
+            "chosen_ids": [prompt + answer for prompt, answer in self.chosen],
+            "rejected_ids": [prompt + answer for prompt, answer in self.rejected],
+            "prompt_length": [len(prompt) for prompt, _ in self.chosen],
+        }
+        return pa.table(columns)
 
 
 def encode_pairs(
@@ -41,8 +46,10 @@ def encode_pairs(
     pairs = EncodedPairs([], [], [], 0)
     num_dropped = 0
     for row in read_pairs(split, max_rows):
-        chosen, rejected = (encode_row(tokenizer, row["prompt"], row[name], stop_id) for name in ("chosen", "rejected"))
-        if max(len(chosen), len(rejected)) > max_length:
+        chosen, rejected = (
+            encode_example(tokenizer, row["prompt"], row[name], stop_id) for name in ("chosen", "rejected")
+        )
+        if max(sum(map(len, chosen)), sum(map(len, rejected))) > max_length:
             num_dropped += 1
             continue
         pairs.chosen.append(chosen)

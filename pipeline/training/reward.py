@@ -1,7 +1,10 @@
 """The reward model: a score that is higher for the chosen answer than for the rejected one (Bradley and Terry 1952)."""
 
+import math
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,8 @@ from pipeline.models.export import MAX_SHARD_SIZE, merge_adapter
 from pipeline.models.loading import is_soft_prompt, load_model
 from pipeline.models.materialise import empty_directory
 from pipeline.models.preflight import of_processes, refuse
-from pipeline.models.reward_model import load_reward_model, num_positions, pad_token_id, score_rows, with_score
+from pipeline.models.reward_model import load_reward_model, num_positions, score_rows
+from pipeline.models.score_head import pad_token_id, with_score
 from pipeline.models.tokenizer import save_tokenizer
 from pipeline.models.weights import copy_file, hash_weights, weight_files
 from pipeline.training.adapters import lora_config
@@ -28,7 +32,7 @@ from pipeline.training.arguments import common_arguments
 from pipeline.training.fit import Plan, fit
 from pipeline.training.job import Job, Trained
 from pipeline.training.pair_scores import PairScore
-from pipeline.training.pair_trainer import PairTrainer
+from pipeline.training.pair_trainer import LikelihoodTrainer, PairTrainer
 from pipeline.training.pairs import EncodedPairs, encode_pairs
 
 _NAMES = {"accuracy": "accuracy", "margin": "margin", "mean_reward": "reward"}
@@ -51,7 +55,7 @@ def train_reward(job: Job, params: Reward, start: Manifest, base: Base) -> Rewar
     refuse(list(of_processes(job.section, params)))
     device = pick_device()
     dtype = training_dtype(params.peft, base.dtype, device)
-    model, tokenizer = _scored(start, base.model_copy(update={"dtype": dtype}), params, device)
+    model, tokenizer = _start(start, base.model_copy(update={"dtype": dtype}), params, device)
     train, validation = _splits(job, params, tokenizer, model.config)
     tuned = _adapted(model, params)
     plan = Plan(
@@ -64,7 +68,7 @@ def train_reward(job: Job, params: Reward, start: Manifest, base: Base) -> Rewar
     trained = fit(
         job,
         plan,
-        lambda callbacks: PairTrainer(
+        lambda callbacks: _trainer(params)(
             model=tuned,
             args=_arguments(params, job.checkpoints, device),
             processing_class=tokenizer,
@@ -104,10 +108,10 @@ def write_reward_model(directory: Path, start: Manifest, reward: RewardModel) ->
     return manifest
 
 
-def _scored(
+def _start(
     start: Manifest, base: Base, params: Reward, device: torch.device
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The trained model, its adapters merged, under a new score head."""
+    """The trained model, its adapters merged, under a new score head where the score is to come from one."""
     loaded = load_model(start, base, device)
     if is_soft_prompt(loaded.model):
         raise StageError(
@@ -117,7 +121,15 @@ def _scored(
         )
     merged = merge_adapter(loaded.model, None)
     pad_id = pad_token_id(loaded.tokenizer)
-    return with_score(merged, pad_id, params.seed, base.trust_remote_code), loaded.tokenizer
+    if params.objective == "bradley_terry":
+        merged = with_score(merged, pad_id, params.seed, base.trust_remote_code)
+    return merged, loaded.tokenizer
+
+
+def _trainer(params: Reward) -> Callable[..., PairTrainer]:
+    if params.objective == "bradley_terry":
+        return PairTrainer
+    return partial(LikelihoodTrainer, beta=params.beta)
 
 
 def _splits(
@@ -139,7 +151,8 @@ def _adapted(model: PreTrainedModel, params: Reward) -> Any:
     if params.peft == "none":
         return model
     try:
-        tuned = get_peft_model(model, lora_config(params.lora, TaskType.SEQ_CLS))
+        task = TaskType.SEQ_CLS if params.objective == "bradley_terry" else TaskType.CAUSAL_LM
+        tuned = get_peft_model(model, lora_config(params.lora, task))
     except ValueError as error:
         raise StageError(f"reward.lora.target_modules is {params.lora.target_modules!r}: {error}") from error
     for parameter in tuned.parameters():
@@ -155,6 +168,8 @@ def _arguments(params: Reward, output_dir: Path, device: torch.device) -> Reward
         # Longer pairs are dropped before, and counted.
         max_length=None,
         center_rewards_coefficient=params.center_coefficient or None,
+        # Where an answer begins is no input of the model, but its collator needs it.
+        remove_unused_columns=False,
     )
 
 
@@ -178,6 +193,14 @@ def score_test_pairs(directory: Path, params: Reward, trust_remote_code: bool) -
         values = score_rows(model, [*pairs.chosen, *pairs.rejected], params.batch_size * 4)
     num_pairs = len(pairs.chosen)
     return [
-        PairScore(category, chosen, rejected)
+        PairScore(category, chosen, rejected, _lead(params, chosen, rejected))
         for category, chosen, rejected in zip(pairs.categories, values[:num_pairs], values[num_pairs:], strict=True)
     ]
+
+
+def _lead(params: Reward, chosen: float, rejected: float) -> float:
+    """Log-odds of a ranking, from the scores."""
+    if params.objective == "bradley_terry":
+        return chosen - rejected
+    smallest = sys.float_info.min
+    return params.beta * (math.log(max(chosen, smallest)) - math.log(max(rejected, smallest)))

@@ -32,8 +32,8 @@ class Reward(Optimisation, RewardMethod):
     """Peak learning rate."""
     center_coefficient: float = Field(0.0, ge=0)
     """Pulls the mean score of a pair towards 0 (Eisenstein et al. 2023, arXiv:2312.09244); for `bradley_terry`."""
-    beta: float = Field(0.3, gt=0)
-    """How sharply the log-probabilities of a pair are told apart; for `likelihood`."""
+    beta: float = Field(4.0, gt=0)
+    """Log-odds of a pair for each nat per token that lies between its answers; for `likelihood`."""
     lora: Lora = Lora()
     """Used when peft is `lora`."""
 
