@@ -1,12 +1,22 @@
 """The demo's rows: allowed by the schema, each with its own method, run in an order that shares what can be shared."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
 from pipeline.contract.loading import check_params
 from pipeline.contract.params import Params
+from tui.cli import running
+from tui.cli.context import Context
 from tui.cli.demo import EXPERIMENTS, QUICK, DemoRow, in_order, next_request
 from tui.core.experiments import Experiment, flatten
 from tui.core.form import with_overrides
 from tui.core.methods import applies, method_of
-from tui.core.runs import RunRequest
+from tui.core.runs import Run, RunRequest
 
 NAMES = [row.name for row in EXPERIMENTS]
 
@@ -86,3 +96,41 @@ def test_a_second_try_keeps_its_followers_waiting() -> None:
     assert next_request(waiting, ()) is waiting[0]
     waiting = [RunRequest({}, "sft-few"), RunRequest({}, "base-try-2")]
     assert next_request(waiting, ()) is waiting[1]
+
+
+class Runner:
+    """Ends every run at the second look; one of them fails."""
+
+    def __init__(self, failing: str = "") -> None:
+        self.failing = failing
+        self.launched: list[tuple[str, list[str]]] = []
+        self.active: dict[str, Run] = {}
+
+    def launch(self, request: RunRequest) -> Run:
+        run = Run(
+            request.name or "", request.name or "", "running", "a" * 40, "b" * 40, datetime.now(UTC), Path(), Path()
+        )
+        self.launched.append((run.name, sorted(self.active)))
+        self.active[run.name] = run
+        return run
+
+    def runs(self) -> list[Run]:
+        first = next(iter(self.active), None)
+        if first is None:
+            return []
+        status = "failed" if first == self.failing else "done"
+        return [replace(self.active.pop(first), status=status), *self.active.values()]
+
+
+@pytest.mark.parametrize("failing", ["", "sft-few"])
+def test_all_rows_are_launched_two_at_a_time(monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
+    monkeypatch.setattr(running, "_POLL_S", 0)
+    runner = Runner(failing)
+    context = cast(Context, SimpleNamespace(runner=runner))
+    requests = [RunRequest(row.overrides, row.name) for row in in_order(EXPERIMENTS)]
+    assert running.run_all(context, requests, 2, (), next_request) == (not failing)
+    names = [name for name, _ in runner.launched]
+    assert sorted(names) == sorted(NAMES)
+    assert max(len(beside) for _, beside in runner.launched) == 1
+    for row in EXPERIMENTS:
+        assert all(names.index(other) < names.index(row.name) for other in row.after)

@@ -112,6 +112,8 @@ NEEDS: tuple[Need, ...] = (
     _never("train.watch.reward_collapse", "train.watch.kl", "train.watch.max_kl"),
     *_adaptation("train."),
     Need(("reward.",), "reward.objective", (), _NONE, but=("reward.objective",)),
+    Need(("reward.center_coefficient",), "reward.objective", ("bradley_terry",)),
+    Need(("reward.beta",), "reward.objective", ("likelihood",)),
     _never("reward.watch.reward_collapse", "reward.watch.kl", "reward.watch.max_kl"),
     _never("reward.watch.num_samples", "reward.watch.sample_interval", "reward.watch.sample_max_new_tokens"),
     *_optimisation("reward."),
