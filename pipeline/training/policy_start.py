@@ -7,11 +7,13 @@ import torch
 from peft import PeftConfig, PeftModel
 
 from pipeline.contract.manifest import Manifest
-from pipeline.contract.params import Align, Base
+from pipeline.contract.params import Adaptation, Align, Base
 from pipeline.contract.problems import StageError
 from pipeline.models.chat import stop_token_id
 from pipeline.models.devices import pick_device, pick_dtype, training_dtype
-from pipeline.models.loading import load_model
+from pipeline.models.loading import LoadedModel, load_merged, load_model
+from pipeline.models.preflight import check_adaptation, of_processes, refuse
+from pipeline.models.quantization import load_quantized, quantization_of
 from pipeline.models.stopping import pad_token_id, stop_token_ids
 from pipeline.training.adapters import lora_config
 from pipeline.training.reference import frozen_copy, train_on
@@ -62,16 +64,22 @@ class PolicyStart:
 
 
 def start_policy(params: Align, start: Manifest, base: Base) -> PolicyStart:
-    """Load the model and make its reference; StageError when the adapter does not allow what params ask for."""
+    """Load the model and make its reference; StageError when model or machine do not allow what params ask for."""
     device = pick_device()
-    dtype = training_dtype("none" if params.peft == "none" else "lora", base.dtype, device)
-    loaded = load_model(start, base.model_copy(update={"dtype": dtype}), device)
+    new = Adaptation(peft="none" if params.peft == "none" else "lora", lora=params.lora)
+    if params.peft != "continue":
+        check_adaptation("align", new, start, base.trust_remote_code)
+    refuse(list(of_processes("align", params)))
+    dtype = training_dtype(new.peft, base.dtype, device)
+    loaded = _load(params, new, start, base.model_copy(update={"dtype": dtype}), device)
     stop_ids = stop_token_ids(loaded)
-    model, shared = _policy(params, loaded.model)
+    model: Any = train_on(loaded.model) if isinstance(loaded.model, PeftModel) else loaded.model
+    if params.peft != "continue":
+        model.requires_grad_(params.peft == "none")
     target = pick_dtype(base.dtype, device)
     return PolicyStart(
         model=model,
-        reference=frozen_copy(model, shared=shared),
+        reference=frozen_copy(model, shared=params.peft == "continue" or not changes_base(params.lora)),
         tokenizer=loaded.tokenizer,
         device=device,
         peft_config=lora_config(params.lora) if params.peft == "lora" else None,
@@ -83,28 +91,14 @@ def start_policy(params: Align, start: Manifest, base: Base) -> PolicyStart:
     )
 
 
-def _policy(params: Align, model: Any) -> tuple[Any, bool]:
-    """The model that is trained, and whether the reference may share what is frozen in it."""
-    if params.peft == "continue":
-        if not isinstance(model, PeftModel):
-            raise StageError(
-                "align.peft is 'continue': the trained model has no adapter to go on with; set it to lora or none"
-            )
-        return train_on(model), True
-    merged = _merged(params, model)
-    if params.peft == "none":
-        return merged.requires_grad_(True), False
-    return merged.requires_grad_(False), not changes_base(params.lora)
-
-
-def _merged(params: Align, model: Any) -> Any:
-    if not isinstance(model, PeftModel):
-        return model
-    if model.active_peft_config.is_prompt_learning:
-        raise StageError(
-            f"align.peft is {params.peft!r}: nothing can be put on top of a soft prompt; set it to continue"
-        )
-    return model.merge_and_unload()
+def _load(params: Align, new: Adaptation, start: Manifest, base: Base, device: torch.device) -> LoadedModel:
+    """The model under its last adapter, which is trained on, or with all adapters folded in."""
+    if params.peft != "continue":
+        load = load_merged if quantization_of(new) == "none" else load_quantized
+        return load(start, base, device)
+    if not start.adapters:
+        raise StageError("align.peft is 'continue': the trained model has no adapter to go on with; set it to lora")
+    return load_model(start, base, device)
 
 
 def _without_last_adapter(start: Manifest) -> Manifest:
