@@ -36,9 +36,13 @@ def checkpoint_key(params: Params, stage: str, inputs: Sequence[Path]) -> str:
         # Sums are split by thread.
         "threads": torch.get_num_threads(),
         "inputs": [_fingerprint(path) for path in inputs],
-        "code": _hashes(Path(pipeline.__path__[0]), "*.py"),
+        "code": _code(),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:KEY_LENGTH]
+
+
+def _code() -> dict[str, str]:
+    return _hashes(Path(pipeline.__path__[0]), "*.py")
 
 
 def _fingerprint(path: Path) -> Any:
