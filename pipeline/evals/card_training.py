@@ -80,8 +80,8 @@ def quantization_note(params: Params) -> str | None:
     if params.train.objective not in ("sft", "distill") or params.train.peft != "lora" or lora.quantization == "none":
         return None
     return (
-        f"While the adapter was trained, the base model was held in 4 bits ({lora.quantization}). It was evaluated, and "
-        "merged, on the weights of full precision."
+        f"While the adapter was trained, the base model was held in 4 bits ({lora.quantization}). It was evaluated and "
+        "merged on the base's own weights, which are not quantised."
     )
 
 

@@ -1,7 +1,7 @@
 """Loads a model as its manifest describes it: base weights, adapters on top, tokenizer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -37,6 +37,14 @@ def load_model(manifest: Manifest, params: Base, device: torch.device | None = N
     model: Model = load_weights(Path(manifest.weights), params.dtype, device, params.trust_remote_code)
     model = put_on(model, manifest.adapters).eval()
     return LoadedModel(model, load_tokenizer(Path(manifest.tokenizer), params.trust_remote_code), device)
+
+
+def load_merged(manifest: Manifest, params: Base, device: torch.device) -> LoadedModel:
+    """Load as `load_model` does, all adapters folded in: what another training starts from."""
+    loaded = load_model(manifest, params, device)
+    if not manifest.adapters:
+        return loaded
+    return replace(loaded, model=fold_in(loaded.model, manifest.adapters[-1].path))
 
 
 def put_on(model: Model, adapters: Sequence[Adapter]) -> Model:

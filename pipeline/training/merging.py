@@ -4,7 +4,6 @@ What is joined are the updates themselves, scale * B A, as the papers have it. p
 with B, and the products then hold every update times every other.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,17 +13,17 @@ from typing import Any
 from peft import PeftModel
 from peft.tuners.lora import LoraLayer
 
-from pipeline.contract.manifest import MANIFEST_NAME, Adapter, Manifest, Step, read_manifest
+from pipeline.contract.manifest import Adapter, Manifest, Step
 from pipeline.contract.params import Base, Merge
 from pipeline.contract.problems import StageError
-from pipeline.models.adapter_files import ADAPTER_CONFIG, copy_adapter, count_adapter_parameters
+from pipeline.models.adapter_facts import AdapterFacts, check_same_base, read_adapter
+from pipeline.models.adapter_files import copy_adapter, count_adapter_parameters
 from pipeline.models.devices import pick_device
 from pipeline.models.loading import load_adapter, load_weights
 from pipeline.models.materialise import empty_directory
 from pipeline.models.seeding import make_deterministic
 from pipeline.training.saving import ADAPTER_DIR
 
-_KEY = "train.merge.adapters"
 _MERGED = "merged"
 # `cat` is the exact sum; the others cut the sum of what they keep back to the rank that the sum would have.
 _PEFT_NAMES = {
@@ -38,11 +37,10 @@ _PEFT_NAMES = {
 
 def merge_adapters(params: Merge, start: Manifest, base: Base, directory: Path, seed: int = 0) -> Manifest:
     """Write a model directory with one adapter that is made of those in `params`; equal seeds give equal bytes."""
-    folders = [Path(adapter.path) for adapter in params.adapters]
-    ranks = [_rank(folder, start) for folder in folders]
+    adapters = [_check(Path(adapter.path), start) for adapter in params.adapters]
     make_deterministic(seed, start.num_parameters)
-    model = _load(folders, start, base)
-    _join(model, params, sum(ranks))
+    model = _load([Path(facts.path) for facts in adapters], start, base)
+    _join(model, params, sum(facts.size or 0 for facts in adapters))
     empty_directory(directory)
     target = directory / ADAPTER_DIR
     with TemporaryDirectory(dir=directory.parent) as scratch:
@@ -53,40 +51,19 @@ def merge_adapters(params: Merge, start: Manifest, base: Base, directory: Path, 
     return manifest
 
 
-def _rank(folder: Path, start: Manifest) -> int:
-    """Rank of an adapter; StageError when it is none that can be joined, or none of this base."""
-    config = _config(folder)
-    if config.get("peft_type") != "LORA" or config.get("use_dora"):
-        kind = "a DoRA" if config.get("use_dora") else f"of type {config.get('peft_type')}"
-        raise StageError(f"{_KEY}: {folder} is {kind}; only plain LoRA adapters are sums that can be joined")
-    _check_same_base(folder, start)
-    return max([int(config["r"]), *map(int, (config.get("rank_pattern") or {}).values())])
-
-
-def _config(folder: Path) -> dict[str, Any]:
+def _check(folder: Path, start: Manifest) -> AdapterFacts:
+    """Facts of an adapter; StageError when it is none that can be joined, or none of this base."""
     try:
-        config = json.loads((folder / ADAPTER_CONFIG).read_bytes())
-    except FileNotFoundError as error:
-        raise StageError(f"{_KEY}: {folder} holds no adapter; name folders with {ADAPTER_CONFIG}") from error
-    except ValueError as error:
-        raise StageError(f"{_KEY}: {folder / ADAPTER_CONFIG} is not JSON ({error}); fetch the adapter again") from error
-    return config if isinstance(config, dict) else {}
-
-
-def _check_same_base(folder: Path, start: Manifest) -> None:
-    """By the manifest beside an adapter, where there is one; else its shapes must do."""
-    known = next((place for place in (folder, folder.parent) if (place / MANIFEST_NAME).is_file()), None)
-    if known is None:
-        return
-    manifest = read_manifest(known)
-    if manifest.weights_sha256 != start.weights_sha256:
+        facts = read_adapter(folder)
+        check_same_base(start, [facts])
+    except StageError as error:
+        raise StageError(f"train.merge.adapters: {error}") from error
+    if facts.method != "lora" or "dora" in facts.variant.split():
         raise StageError(
-            f"{_KEY}: {folder} was trained on another base, {manifest.base_source} {manifest.weights_sha256[:12]}, "
-            f"not {start.base_source} {start.weights_sha256[:12]}; leave it out"
+            f"train.merge.adapters: {folder} is {facts.variant or facts.method}; "
+            "only plain LoRA adapters are sums that can be joined"
         )
-    if len(manifest.adapters) > 1:
-        below = manifest.adapters[-2].path
-        raise StageError(f"{_KEY}: {folder} sits on another adapter ({below}), not on the base itself; leave it out")
+    return facts
 
 
 def _load(folders: Sequence[Path], start: Manifest, base: Base) -> PeftModel:
@@ -96,7 +73,7 @@ def _load(folders: Sequence[Path], start: Manifest, base: Base) -> PeftModel:
     for position, folder in enumerate(folders):
         model = load_adapter(model or bare, folder, _name(position))
     if model is None:
-        raise StageError(f"{_KEY} is []: name the adapters to join")
+        raise StageError("train.merge.adapters is []: name the adapters to join")
     return model
 
 

@@ -13,7 +13,7 @@ from pipeline.contract import paths
 from pipeline.contract.manifest import Manifest
 from pipeline.contract.params import Adaptation, Base
 from pipeline.models.devices import pick_device, pick_dtype, training_dtype
-from pipeline.models.loading import load_model, load_tokenizer
+from pipeline.models.loading import load_merged, load_tokenizer
 from pipeline.models.preflight import check_adaptation, model_config, num_positions
 from pipeline.models.quantization import load_quantized, quantization_of
 from pipeline.training.adapters import adapter_config
@@ -45,7 +45,7 @@ def fine_tune(job: Job, params: Adaptation, start: Manifest, base: Base, lesson:
     dtype = training_dtype(params.peft, base.dtype, device)
     check_adaptation(job.section, params, start, base.trust_remote_code)
     train, validation = _read_splits(job, params, start, base.trust_remote_code, lesson)
-    load = load_model if quantization_of(params) == "none" else load_quantized
+    load = load_merged if quantization_of(params) == "none" else load_quantized
     loaded = load(start, base.model_copy(update={"dtype": dtype}), device)
     target = pick_dtype(base.dtype, device)
     plan = Plan(
