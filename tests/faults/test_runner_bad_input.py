@@ -114,7 +114,7 @@ def own_project(root: Path) -> Path:
     return root
 
 
-_SOURCES = ("base.source", "base.chat_template", "prepare.source")
+_SOURCES = ("base.source", "base.chat_template", "prepare.source", "prepare.preferences.source", "teacher.source")
 
 
 @pytest.mark.parametrize("key", _SOURCES)
@@ -124,6 +124,13 @@ def test_a_file_that_the_run_would_not_see(own_project: Path, key: str, name: st
     error = _refused(own_project, RunRequest({key: name}), UsageError)
     assert error.detail == f"params.yaml: {key}: {name!r} is not tracked by Git or DVC"
     assert "absolute path" in error.hint
+
+
+def test_an_adapter_to_merge_that_the_run_would_not_see(own_project: Path) -> None:
+    (own_project / "adapters/a").mkdir(parents=True)
+    adapters = [{"path": path, "weight": 0.5} for path in ("adapters/a", "/elsewhere/b")]
+    error = _refused(own_project, RunRequest({"train.merge.adapters": adapters}), UsageError)
+    assert error.detail == "params.yaml: train.merge.adapters: 'adapters/a' is not tracked by Git or DVC"
 
 
 @pytest.mark.parametrize("name", ["data/raw", "data/raw/rows.txt", "data/link/x", "{root}/mine", "Qwen/Qwen3-8B"])
