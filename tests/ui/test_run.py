@@ -44,7 +44,7 @@ async def test_a_running_experiment_shows_stages_curves_and_log() -> None:
         screen = text_of(app)
         assert "62%  186/300  57 s left" in screen
         assert "up to date" in screen
-        assert charts(app)["loss"] == ["train/loss", "validation/loss"]
+        assert charts(app)["loss"] == ["train", "validation"]
         assert screen.count("waiting") == 2
 
 
