@@ -13,7 +13,6 @@ from pipeline.models.chat import stop_token_id
 from pipeline.models.devices import pick_device, pick_dtype, training_dtype
 from pipeline.models.loading import LoadedModel, load_merged, load_model
 from pipeline.models.preflight import check_adaptation, of_processes, refuse
-from pipeline.models.quantization import load_quantized, quantization_of
 from pipeline.models.stopping import pad_token_id, stop_token_ids
 from pipeline.training.adapters import lora_config
 from pipeline.training.reference import frozen_copy, train_on
@@ -71,7 +70,7 @@ def start_policy(params: Align, start: Manifest, base: Base) -> PolicyStart:
         check_adaptation("align", new, start, base.trust_remote_code)
     refuse(list(of_processes("align", params)))
     dtype = training_dtype(new.peft, base.dtype, device)
-    loaded = _load(params, new, start, base.model_copy(update={"dtype": dtype}), device)
+    loaded = _load(params, start, base.model_copy(update={"dtype": dtype}), device)
     stop_ids = stop_token_ids(loaded)
     model: Any = train_on(loaded.model) if isinstance(loaded.model, PeftModel) else loaded.model
     if params.peft != "continue":
@@ -91,11 +90,10 @@ def start_policy(params: Align, start: Manifest, base: Base) -> PolicyStart:
     )
 
 
-def _load(params: Align, new: Adaptation, start: Manifest, base: Base, device: torch.device) -> LoadedModel:
+def _load(params: Align, start: Manifest, base: Base, device: torch.device) -> LoadedModel:
     """The model under its last adapter, which is trained on, or with all adapters folded in."""
     if params.peft != "continue":
-        load = load_merged if quantization_of(new) == "none" else load_quantized
-        return load(start, base, device)
+        return load_merged(start, base, device)
     if not start.adapters:
         raise StageError("align.peft is 'continue': the trained model has no adapter to go on with; set it to lora")
     return load_model(start, base, device)

@@ -212,6 +212,30 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
         {"teacher": TEACHER, "train": {"objective": "distill", "packing": True}},
     ),
     ("align.peft", "no adapter", {"train": {"peft": "none"}, "align": {"objective": "kto", "peft": "continue"}}),
+    (
+        "align.gradient_checkpointing",
+        "prefix is lost",
+        {
+            "train": {"peft": "prefix_tuning"},
+            "align": {"objective": "dpo", "peft": "continue", "gradient_checkpointing": True},
+        },
+    ),
+    ("align.lora.dropout", "set it to 0", {"align": {"objective": "dpo", "lora": {"dropout": 0.1}}}),
+    ("align.batch_size", "set it to 2 or more", {"align": {"objective": "kto", "batch_size": 1}}),
+    ("align.dpo.label_smoothing", "exo_pair", {"align": {"objective": "dpo", "dpo": {"loss": ["exo_pair"]}}}),
+    (
+        "align.sharding",
+        "wait for the longest",
+        {
+            "align": {
+                "objective": "rloo",
+                "sharding": "fsdp2",
+                "num_processes": 2,
+                "rollout": {"num_generations": 4},
+                "rewards": {"chrf": 1.0},
+            }
+        },
+    ),
     ("align.beta", "nothing would be learned", {"align": {"objective": "dpo", "beta": 0.0}}),
     ("align.dpo.loss_weights", "one weight for each", {"align": {"dpo": {"loss_weights": [1.0, 2.0]}}}),
     (

@@ -55,6 +55,44 @@ ALIGNING_RULES = (
         "the model as `train` leaves it has no adapter to go on with; set it to lora or none",
     ),
     Rule(
+        "align.gradient_checkpointing",
+        lambda p: (
+            p.align.objective != "none"
+            and p.align.gradient_checkpointing
+            and is_trained(p)
+            and p.train.peft == "prefix_tuning"
+        ),
+        "train.peft is 'prefix_tuning': the prefix is lost where activations are computed again; set it to false",
+    ),
+    Rule(
+        "align.lora.dropout",
+        lambda p: (
+            p.align.objective != "none"
+            and p.align.peft == "lora"
+            and p.align.lora.dropout > 0
+            # With these it is refused for another reason.
+            and p.align.lora.init not in ("pissa", "olora")
+        ),
+        "dropout is off in alignment, where policy and reference would differ by chance; set it to 0",
+    ),
+    Rule(
+        "align.batch_size",
+        lambda p: p.align.objective == "kto" and p.align.batch_size == 1,
+        "align.objective is 'kto', which compares an answer with others of its batch; set it to 2 or more",
+    ),
+    Rule(
+        "align.dpo.label_smoothing",
+        lambda p: (
+            p.align.objective == "dpo" and "exo_pair" in list(p.align.dpo.loss) and p.align.dpo.label_smoothing == 0
+        ),
+        "align.dpo.loss has 'exo_pair', which needs more than 0; usual is 0.001",
+    ),
+    Rule(
+        "align.sharding",
+        lambda p: p.align.objective in _POLICY and p.align.sharding == "fsdp2",
+        "each process answers other prompts, and with split weights all would wait for the longest; set it to none",
+    ),
+    Rule(
         "align.beta",
         lambda p: p.align.objective in _PREFERENCE and p.align.beta == 0,
         "with 0 the loss is the same for every model, so nothing would be learned; usual is 0.1",
