@@ -7,6 +7,7 @@ from importlib import import_module
 from types import FrameType
 from typing import NoReturn
 
+from pipeline.contract.launching import begin_process, is_started, launch, parallel_training
 from pipeline.contract.loading import load_params
 from pipeline.contract.problems import ParamsError, StageError
 
@@ -18,13 +19,19 @@ def run_stage(module: str) -> NoReturn:
     """Run a stage's module as a program: exit code 0 done, 1 failed, 2 wrong params, 130 or 143 cancelled.
 
     The module is imported after the check: loading the libraries takes seconds, telling a typing error need not.
+    Where params ask for several processes, this one starts them and does nothing else.
     """
     name = module.rpartition(".")[2]
     for variable, value in QUIET_ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
     signal.signal(signal.SIGTERM, terminate)
+    if is_started():
+        begin_process()
     try:
         params = load_params()
+        training = parallel_training(params, name)
+        if training is not None and not is_started():
+            sys.exit(launch(module, training.num_processes))
         import_module(module).run(params)
     except ParamsError as error:
         _stop(name, str(error), 2)

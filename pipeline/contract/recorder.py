@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from pipeline.contract import paths
 from pipeline.contract.files import write_json, write_text
+from pipeline.contract.launching import own_folder
 from pipeline.contract.main import terminate
 from pipeline.contract.run_record import RunRecord
 from pipeline.contract.series import (
@@ -43,7 +44,7 @@ class StageRecorder:
     """
 
     def __init__(self, stage: str, seed: int | None = None) -> None:
-        self.directory = paths.metrics_dir(stage)
+        self.directory = own_folder(stage)
         self.record = RunRecord(stage, seed=seed)
         self._has_curves = next((known.has_curves for known in STAGES if known.name == stage), True)
         self._start = time.monotonic()

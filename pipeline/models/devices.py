@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 
+from pipeline.contract.launching import local_rank
 from pipeline.contract.params import Peft
 from pipeline.contract.problems import StageError
 
@@ -13,8 +14,15 @@ DType = Literal["auto", "float32", "bfloat16"]
 
 
 def pick_device() -> torch.device:
-    """The first visible CUDA device, else the CPU."""
-    return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
+    """The first visible CUDA device, or that of this process's number where there are several; else the CPU."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    rank, num_devices = local_rank(), torch.cuda.device_count()
+    if rank is not None:
+        if rank >= num_devices:
+            raise StageError(f"num_processes: this machine has {num_devices} GPUs, and each process needs one")
+        torch.cuda.set_device(rank)
+    return torch.device("cuda", torch.cuda.current_device())
 
 
 def device_name(device: torch.device) -> str:

@@ -9,6 +9,7 @@ if __name__ == "__main__":
 from typing import TYPE_CHECKING
 
 from pipeline.contract import paths
+from pipeline.contract.launching import is_main_process
 from pipeline.contract.manifest import Manifest, read_manifest
 from pipeline.contract.params import Params
 from pipeline.contract.problems import StageError
@@ -57,7 +58,8 @@ def _align(params: Params, start: Manifest, recorder: StageRecorder) -> None:
         job = Job("align", params.align.objective, recorder, checkpoints)
         policy = start_policy(params.align, start, params.base)
         trained = _learn(params, job, policy)
-        write_model(DIRECTORY, policy.manifest, trained, params.base.trust_remote_code)
+        if is_main_process():
+            write_model(DIRECTORY, policy.manifest, trained, params.base.trust_remote_code)
         recorder.finish(trained.metrics, trained.resources)
 
 

@@ -10,6 +10,7 @@ import shutil
 
 from pipeline.contract import paths
 from pipeline.contract.files import write_json
+from pipeline.contract.launching import is_main_process
 from pipeline.contract.manifest import Manifest, read_manifest
 from pipeline.contract.params import Params
 from pipeline.contract.recorder import StageRecorder
@@ -63,6 +64,8 @@ def _train(params: Params, recorder: StageRecorder) -> None:
     with checkpoint_folder(params, "reward", _INPUTS) as checkpoints:
         job = Job("reward", params.reward.objective, recorder, checkpoints)
         reward = train_reward(job, params.reward, start, params.base)
+        if not is_main_process():
+            return
         write_reward_model(DIRECTORY, start, reward)
         scores = score_test_pairs(DIRECTORY, params.reward, params.base.trust_remote_code)
         _write_categories(by_category(scores))

@@ -7,6 +7,7 @@ if __name__ == "__main__":
     run_stage("pipeline.stages.train")
 
 from pipeline.contract import paths
+from pipeline.contract.launching import is_main_process
 from pipeline.contract.manifest import read_manifest
 from pipeline.contract.params import Params
 from pipeline.contract.problems import StageError
@@ -70,5 +71,6 @@ def _adapt(params: Params, recorder: StageRecorder) -> None:
     with checkpoint_folder(params, "train", _INPUTS) as checkpoints:
         job = Job("train", params.train.objective, recorder, checkpoints)
         trained = learn(job, params.train, base, params.base)
-        write_model(DIRECTORY, base, trained, params.base.trust_remote_code)
+        if is_main_process():
+            write_model(DIRECTORY, base, trained, params.base.trust_remote_code)
         recorder.finish(trained.metrics, trained.resources)

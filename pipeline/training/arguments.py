@@ -30,6 +30,7 @@ def common_arguments(params: Optimisation, output_dir: Path, device: torch.devic
         **_optimisation(params),
         **_evaluation(params),
         **_machine(params, device),
+        **_sharding(params),
         "seed": params.seed,
         "data_seed": params.seed,
     }
@@ -79,3 +80,11 @@ def _machine(params: Optimisation, device: torch.device) -> dict[str, Any]:
         "dataloader_num_workers": 0,
         "dataloader_pin_memory": on_cuda,
     }
+
+
+def _sharding(params: Optimisation) -> dict[str, Any]:
+    """Split weights, gradients and moments over the processes, layer by layer."""
+    if params.sharding == "none" or params.num_processes == 1:
+        return {}
+    options = {"version": 2, "auto_wrap_policy": "TRANSFORMER_BASED_WRAP", "state_dict_type": "FULL_STATE_DICT"}
+    return {"fsdp": True, "fsdp_config": options | {"reshard_after_forward": True, "cpu_ram_efficient_loading": False}}

@@ -13,11 +13,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.contract import paths
+from pipeline.contract import launching, paths
+from pipeline.contract.files import write_text
 from pipeline.contract.params import Params
 from pipeline.training.checkpoint_key import KEY_LENGTH, checkpoint_key
 
 _LOCK = "lock"
+_CHOICE = "checkpoints"
 _KEY = re.compile(rf"[0-9a-f]{{{KEY_LENGTH}}}(-\d+)?")
 _MAX_AGE_S = 7 * 24 * 3600
 
@@ -26,8 +28,21 @@ _MAX_AGE_S = 7 * 24 * 3600
 def checkpoint_folder(params: Params, stage: str, inputs: Sequence[Path]) -> Iterator[Path]:
     """Folder of this very training, of nobody else's while inside; removed when all is done, kept on any error.
 
-    `inputs` are the model directories and data files that the training reads.
+    `inputs` are the model directories and data files that the training reads. Of several processes the main one
+    chooses and removes.
     """
+    shared_folder = launching.shared_folder()
+    if not launching.is_main_process() and shared_folder is not None:
+        yield _chosen(shared_folder / _CHOICE)
+        return
+    with _own_folder(params, stage, inputs) as folder:
+        if shared_folder is not None:
+            write_text(shared_folder / _CHOICE, str(folder))
+        yield folder
+
+
+@contextmanager
+def _own_folder(params: Params, stage: str, inputs: Sequence[Path]) -> Iterator[Path]:
     parent = checkpoints_parent()
     sweep_checkpoints(parent)
     folder = parent / checkpoint_key(params, stage, inputs)
@@ -47,6 +62,13 @@ def checkpoint_folder(params: Params, stage: str, inputs: Sequence[Path]) -> Ite
         if lock is not None:
             os.close(lock)
         _remove_empty(folder)
+
+
+def _chosen(choice: Path) -> Path:
+    """The folder that the main process has chosen; whoever started both ends this one when that one has failed."""
+    while not choice.is_file():
+        time.sleep(0.1)
+    return Path(choice.read_text(encoding="utf-8"))
 
 
 def checkpoints_parent() -> Path:

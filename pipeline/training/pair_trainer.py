@@ -9,7 +9,7 @@ from trl.trainer.reward_trainer import RewardTrainer
 
 from pipeline.models.likelihood import answer_log_probs
 from pipeline.models.reward_model import Row, pad_right
-from pipeline.training.sampling import LengthBucketSampler
+from pipeline.training.sampling import LengthBucketSampler, step_size
 
 _FIGURES = ("accuracy", "margin", "mean_reward")
 
@@ -27,8 +27,7 @@ class PairTrainer(RewardTrainer):
             max(len(chosen), len(rejected))
             for chosen, rejected in zip(dataset["chosen_ids"], dataset["rejected_ids"], strict=True)
         ]
-        batch_size = self.args.train_batch_size * self.args.gradient_accumulation_steps
-        return LengthBucketSampler(lengths, batch_size, self.args.seed)
+        return LengthBucketSampler(lengths, step_size(self.args), self.args.seed)
 
     def prediction_step(self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: Any = None) -> Any:
         """Keep the size of the batch: a mean over batches would depend on how pairs fall into batches."""

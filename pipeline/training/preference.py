@@ -23,7 +23,7 @@ from pipeline.training.greedy import NUM_VALIDATION_PROMPTS, Judge, Validation, 
 from pipeline.training.job import Job, Trained
 from pipeline.training.policy_start import PolicyStart
 from pipeline.training.reference import bare_reference
-from pipeline.training.sampling import LengthBucketSampler
+from pipeline.training.sampling import LengthBucketSampler, step_size
 
 _NAMES = {
     "rewards/accuracies": "accuracy",
@@ -130,8 +130,7 @@ class _PairTrainer(_Measured, DPOTrainer):
                 dataset["prompt_ids"], dataset["chosen_ids"], dataset["rejected_ids"], strict=True
             )
         ]
-        size = self.args.train_batch_size * self.args.gradient_accumulation_steps
-        return LengthBucketSampler(lengths, size, self.args.seed)
+        return LengthBucketSampler(lengths, step_size(self.args), self.args.seed)
 
 
 class _RatedTrainer(_Measured, KTOTrainer):

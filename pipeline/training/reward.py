@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from trl.trainer.reward_config import RewardConfig
 
+from pipeline.contract.launching import is_main_process
 from pipeline.contract.manifest import Manifest
 from pipeline.contract.params import Base, Reward
 from pipeline.contract.problems import StageError
@@ -77,7 +78,8 @@ def train_reward(job: Job, params: Reward, start: Manifest, base: Base) -> Rewar
             callbacks=callbacks,
         ),
     )
-    _restore(tuned, trained.checkpoint)
+    if is_main_process():
+        _restore(tuned, trained.checkpoint)
     return RewardModel(merge_adapter(tuned, pick_dtype(base.dtype, device)).eval(), tokenizer, trained)
 
 

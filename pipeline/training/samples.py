@@ -10,6 +10,7 @@ import torch
 
 from pipeline.contract import paths
 from pipeline.contract.files import write_bytes
+from pipeline.contract.launching import is_main_process
 from pipeline.contract.params import Watch
 from pipeline.models.chat import encode_prompt
 from pipeline.models.generation import Decoding, decoding_of, generate
@@ -25,7 +26,8 @@ _STAGES = {"train", "align"}
 
 def empty_samples(stage: str) -> None:
     """Begin an empty file of answers."""
-    write_bytes(paths.samples_file(stage), b"")
+    if is_main_process():
+        write_bytes(paths.samples_file(stage), b"")
 
 
 class Samples:
@@ -60,6 +62,9 @@ class Samples:
             return
         with random_state_kept(), _evaluating(self._model):
             answers = generate(self._model, self._prompts, self._decoding)
+        if not is_main_process():
+            # Of a sharded model all processes must take part in the answers.
+            return
         lines = [self._line(step, row, ids) for row, ids in zip(self._rows, answers, strict=True)]
         descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND)
         try:
@@ -75,7 +80,7 @@ class Samples:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from such a state."""
         self._num_evaluations = state["num_evaluations"]
-        if self._rows:
+        if self._rows and is_main_process():
             write_bytes(self._file, state["answers"].encode())
 
     def _line(self, step: int, row: dict[str, Any], ids: list[int]) -> bytes:

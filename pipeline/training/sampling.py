@@ -2,10 +2,16 @@
 
 from collections.abc import Iterator
 from random import Random
+from typing import Any
 
 from torch.utils.data import Sampler
 
 _BATCHES_PER_POOL = 50
+
+
+def step_size(args: Any) -> int:
+    """Rows that all processes together take in one step, given a trainer's arguments: consecutive ones of the order."""
+    return int(args.train_batch_size * args.gradient_accumulation_steps * args.world_size)
 
 
 class LengthBucketSampler(Sampler[int]):
