@@ -9,8 +9,9 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from pipeline.contract.manifest import Manifest
-from pipeline.contract.params import Adaptation, Lora, Optimisation
+from pipeline.contract.params import Adaptation, Ia3, Lora, Optimisation
 from pipeline.contract.problems import StageError
+from pipeline.models.module_names import ia3_modules
 
 _PACKABLE_LAYERS = {"full_attention", "sliding_attention", "chunked_attention"}
 
@@ -22,6 +23,8 @@ def check_adaptation(section: str, params: Adaptation, start: Manifest, trust_re
     if params.peft == "lora":
         problems += _of_quantization(f"{section}.lora", params.lora)
         problems += _of_targets(f"{section}.lora", params.lora, config, trust_remote_code)
+    if params.peft == "ia3":
+        problems += _of_ia3(section, params.ia3, config, trust_remote_code)
     refuse([*problems, *of_processes(section, params)])
 
 
@@ -88,13 +91,26 @@ def _of_targets(key: str, params: Lora, config: Any, trust_remote_code: bool) ->
     """Named modules must exist; a name that fits nothing would stop peft only after the weights are loaded."""
     if isinstance(params.target_modules, str):
         return
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
+    model = _outline(config, trust_remote_code)
     names = {name.rpartition(".")[2] for name, _ in model.named_modules()} | {n for n, _ in model.named_modules()}
     unknown = [target for target in params.target_modules if target not in names]
     linear = sorted({n.rpartition(".")[2] for n, module in model.named_modules() if _is_matrix(module)} - {"lm_head"})
     if unknown:
         yield f"{key}.target_modules: the model has no module {', '.join(unknown)}; it has {', '.join(linear)}"
+
+
+def _of_ia3(section: str, params: Ia3, config: Any, trust_remote_code: bool) -> Iterator[str]:
+    """The modules that IA3 rescales must be known or named."""
+    try:
+        ia3_modules(_outline(config, trust_remote_code), params.target_modules, params.feedforward_modules, section)
+    except StageError as error:
+        yield str(error)
+
+
+def _outline(config: Any, trust_remote_code: bool) -> Any:
+    """The model without its weights."""
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
 
 
 def _is_matrix(module: torch.nn.Module) -> bool:

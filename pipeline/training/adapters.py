@@ -14,11 +14,8 @@ from peft import (
 )
 
 from pipeline.contract.params import Adaptation, Ia3, Lora, PrefixTuning, PromptTuning, PTuning
-from pipeline.contract.problems import StageError
 from pipeline.models.module_names import ia3_modules
 from pipeline.training.residual import changes_base
-
-_FIXED_MLP_LAYERS = 2
 
 
 def adapter_config(params: Adaptation, tokenizer_path: str, model: Any, section: str = "train") -> PeftConfig | None:
@@ -35,7 +32,7 @@ def adapter_config(params: Adaptation, tokenizer_path: str, model: Any, section:
         case "prefix_tuning":
             return _prefix_tuning(params.prefix_tuning)
         case "p_tuning":
-            return _p_tuning(params.p_tuning, section)
+            return _p_tuning(params.p_tuning)
 
 
 def lora_config(params: Lora, task: TaskType = TaskType.CAUSAL_LM) -> LoraConfig:
@@ -84,12 +81,7 @@ def _prefix_tuning(params: PrefixTuning) -> PeftConfig:
     )
 
 
-def _p_tuning(params: PTuning, section: str) -> PeftConfig:
-    if params.encoder == "mlp" and params.num_layers != _FIXED_MLP_LAYERS:
-        raise StageError(
-            f"{section}.p_tuning.num_layers is {params.num_layers}: peft's mlp has always {_FIXED_MLP_LAYERS}; "
-            f"set it to {_FIXED_MLP_LAYERS}, or {section}.p_tuning.encoder to lstm"
-        )
+def _p_tuning(params: PTuning) -> PeftConfig:
     return PromptEncoderConfig(
         task_type=TaskType.CAUSAL_LM,
         num_virtual_tokens=params.num_virtual_tokens,

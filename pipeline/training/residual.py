@@ -72,6 +72,8 @@ def plain_adapter(checkpoint: Path) -> Path:
 
 
 def _joined(name: str, trained: torch.Tensor, start: dict[str, torch.Tensor]) -> torch.Tensor:
+    if name not in start:
+        return trained
     first = start[name].to(trained.dtype)
     return torch.cat([trained, first], 0) if ".lora_A." in name else torch.cat([trained, -first], 1)
 

@@ -155,6 +155,12 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
         "give the text",
         {"teacher": TEACHER | {"train": {"peft": "prompt_tuning", "prompt_tuning": {"init": "text"}}}},
     ),
+    ("train.p_tuning.num_layers", "always 2", {"train": {"peft": "p_tuning", "p_tuning": {"num_layers": 3}}}),
+    (
+        "teacher.train.p_tuning.num_layers",
+        "always 2",
+        {"teacher": TEACHER | {"train": {"peft": "p_tuning", "p_tuning": {"num_layers": 3}}}},
+    ),
     *(
         (f"{section}.{key}", text, nested(section, lora, **others))
         for section, others in (
@@ -164,6 +170,7 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
         )
         for key, text, lora in (
             ("target_modules", "leave lm_head out", {"target_modules": ["q_proj", "lm_head"]}),
+            ("r", "take an even one", {"init": "orthogonal", "r": 3}),
             ("init", "in another way", {"init": "pissa", "dora": True}),
             ("init", "set dropout to 0", {"init": "olora", "dropout": 0.1}),
         )

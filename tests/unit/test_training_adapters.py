@@ -243,11 +243,6 @@ def test_an_architecture_that_nobody_knows_asks_for_names() -> None:
         ia3_modules(model, None, None, "train")
 
 
-def test_mlp_layers_that_peft_would_ignore_are_refused() -> None:
-    with pytest.raises(StageError, match=r"train\.p_tuning\.num_layers is 3: peft's mlp has always 2"):
-        train.run(tiny_training.write_project(peft="p_tuning", p_tuning={"num_layers": 3}))
-
-
 @pytest.mark.parametrize("method", ["prompt_tuning", "prefix_tuning", "p_tuning"])
 def test_the_base_of_a_soft_prompt_is_proven_frozen(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The hash is one over real weights: moving a single one of them fails the stage."""

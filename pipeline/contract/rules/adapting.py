@@ -7,6 +7,7 @@ from pipeline.contract.rules.rule import Rule
 
 SOFT_PROMPTS = ("prompt_tuning", "prefix_tuning", "p_tuning")
 _MERGED_INITS = ("pissa", "olora")
+_MLP_LAYERS = 2
 
 
 def is_trained(params: Params) -> bool:
@@ -61,6 +62,16 @@ def _adaptation_rules(
             ),
             f"{section}.prompt_tuning.init is 'text': give the text to start from",
         ),
+        Rule(
+            f"{section}.p_tuning.num_layers",
+            lambda p: (
+                is_used(p)
+                and get(p).peft == "p_tuning"
+                and get(p).p_tuning.encoder == "mlp"
+                and get(p).p_tuning.num_layers != _MLP_LAYERS
+            ),
+            f"peft's mlp has always {_MLP_LAYERS}; set it to {_MLP_LAYERS}, or {section}.p_tuning.encoder to lstm",
+        ),
     )
 
 
@@ -71,6 +82,11 @@ def _lora_rules(section: str, get: Callable[[Params], Lora], is_used: Callable[[
             f"{section}.target_modules",
             lambda p: is_used(p) and "lm_head" in get(p).target_modules,
             "the trainer computes the loss without the output layer's adapter; leave lm_head out",
+        ),
+        Rule(
+            f"{section}.r",
+            lambda p: is_used(p) and get(p).init == "orthogonal" and get(p).r % 2 == 1,
+            f"{section}.init is 'orthogonal', which halves the rank between its factors; take an even one",
         ),
         Rule(
             f"{section}.init",
