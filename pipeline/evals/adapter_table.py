@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from pipeline.contract.adapters import AdapterFacts, read_adapter
 from pipeline.contract.problems import StageError
-from pipeline.models.adapter_facts import AdapterFacts, read_adapter
 
 _COLUMNS = ("adapter", "method", "size", "alpha", "parameters", "bytes", "base", "targets")
 _HASH_LENGTH = 12

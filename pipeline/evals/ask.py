@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.contract import paths
+from pipeline.contract.adapters import AdapterFacts, check_same_base, read_adapter
 from pipeline.contract.manifest import read_manifest
 from pipeline.contract.params import Base
 from pipeline.contract.problems import StageError
-from pipeline.models.adapter_facts import AdapterFacts, check_same_base, read_adapter
 from pipeline.models.adapter_files import SOFT_PROMPTS
 from pipeline.models.answers import answer_text
 from pipeline.models.chat import encode_prompt

@@ -4,14 +4,11 @@ import json
 import math
 from pathlib import Path
 
-from safetensors import safe_open
-
+from pipeline.contract.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, tensor_shapes
 from pipeline.contract.files import write_json
 from pipeline.contract.problems import StageError
 from pipeline.models.weights import copy_file
 
-ADAPTER_CONFIG = "adapter_config.json"
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
 SOFT_PROMPTS = ("prompt_tuning", "prefix_tuning", "p_tuning")
 """Methods whose result cannot be merged into the weights."""
 
@@ -31,18 +28,14 @@ def copy_adapter(source: Path, directory: Path, base_name: str, base_revision: s
 
 def adapter_tensors(directory: Path) -> set[str]:
     """Names of the tensors in the adapter's file."""
-    return set(_shapes(directory))
+    with (directory / ADAPTER_WEIGHTS).open("rb") as weights:
+        return set(tensor_shapes(weights))
 
 
 def count_adapter_parameters(directory: Path) -> int:
-    """Parameters in the adapter's file, without loading them."""
-    return sum(math.prod(shape) for shape in _shapes(directory).values())
-
-
-def _shapes(directory: Path) -> dict[str, list[int]]:
-    with safe_open(directory / ADAPTER_WEIGHTS, framework="pt") as file:
-        names = file.keys()
-        return {name: file.get_slice(name).get_shape() for name in names}
+    """Parameters in the adapter's file."""
+    with (directory / ADAPTER_WEIGHTS).open("rb") as weights:
+        return sum(math.prod(shape) for shape in tensor_shapes(weights).values())
 
 
 def _is_names(value: object) -> bool:

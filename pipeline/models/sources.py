@@ -14,9 +14,9 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
+from pipeline.contract.adapters import ADAPTER_CONFIG
 from pipeline.contract.params import Base
 from pipeline.contract.problems import StageError
-from pipeline.models.adapter_files import ADAPTER_CONFIG
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 # Without one of them transformers makes an empty tokenizer, and says nothing.

@@ -16,10 +16,10 @@ import torch
 from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file, save_file
 
+from pipeline.contract.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from pipeline.contract.files import write_json
 from pipeline.contract.params import Lora, Optimisation
 from pipeline.contract.problems import StageError
-from pipeline.models.adapter_files import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from pipeline.training.job import Job
 
 _START_NAME = "start.safetensors"

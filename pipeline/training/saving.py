@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pipeline.contract.adapters import ADAPTER_DIR
 from pipeline.contract.manifest import Adapter, Manifest
 from pipeline.models.adapter_files import copy_adapter, count_adapter_parameters
 from pipeline.models.loading import load_tokenizer
@@ -13,8 +14,6 @@ from pipeline.models.tokenizer import save_tokenizer
 from pipeline.models.weights import CONFIG_FILE, INDEX_FILE, copy_file, hash_weights, weight_files
 from pipeline.training.job import Trained
 from pipeline.training.residual import plain_adapter
-
-ADAPTER_DIR = "adapter"
 
 
 def write_model(directory: Path, start: Manifest, trained: Trained, trust_remote_code: bool) -> Manifest:

@@ -10,10 +10,11 @@ import torch
 from peft import IA3Config, LoraConfig, PrefixTuningConfig, PromptTuningConfig, get_peft_model
 
 from pipeline.contract import paths
+from pipeline.contract.adapters import read_adapter
 from pipeline.contract.manifest import Manifest
 from pipeline.contract.params import Base
+from pipeline.contract.problems import StageError
 from pipeline.evals import adapter_table, ask
-from pipeline.models.adapter_facts import read_adapter
 from pipeline.models.answers import answer_text
 from pipeline.models.chat import encode_prompt
 from pipeline.models.generation import decoding_of, generate
@@ -75,6 +76,13 @@ def test_the_table_goes_on_behind_a_folder_without_adapter(capsys: pytest.Captur
     assert [facts["path"] for facts in json.loads(shown.out)] == ["b"]
     assert "nowhere: holds no adapter" in shown.err
     assert "e: not a complete adapter" in shown.err
+
+
+@pytest.mark.parametrize("content", [b"", b"torn", (2**60).to_bytes(8, "little"), (9).to_bytes(8, "little") + b"{"])
+def test_a_damaged_header_is_no_adapter(content: bytes) -> None:
+    Path("b/adapter_model.safetensors").write_bytes(content)
+    with pytest.raises(StageError, match="b: not a complete adapter"):
+        read_adapter(Path("b"))
 
 
 def test_an_adapter_is_found_in_its_model_directory(base: Manifest) -> None:

@@ -1,18 +1,22 @@
-"""What the files of an adapter tell, without loading a model."""
+"""What the files of an adapter tell, without any library that could load it."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from safetensors import SafetensorError
+from typing import Any, BinaryIO
 
 from pipeline.contract.manifest import MANIFEST_NAME, Manifest, read_manifest
 from pipeline.contract.problems import StageError
-from pipeline.models.adapter_files import ADAPTER_CONFIG, ADAPTER_WEIGHTS, count_adapter_parameters
 
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+ADAPTER_DIR = "adapter"
 _SHOWN = 12
+# The format: the length of the header, the header as JSON, the tensors.
+_LENGTH_BYTES = 8
+_MAX_HEADER_BYTES = 100_000_000
 _METHODS = {
     "LORA": "lora",
     "IA3": "ia3",
@@ -50,26 +54,42 @@ class AdapterFacts:
 
 def read_adapter(folder: Path) -> AdapterFacts:
     """Facts of an adapter, or of the one in a model directory; StageError when there is none or it is damaged."""
-    directory = folder if (folder / ADAPTER_CONFIG).is_file() else folder / "adapter"
+    directory = folder if (folder / ADAPTER_CONFIG).is_file() else folder / ADAPTER_DIR
     try:
-        config: dict[str, Any] = json.loads((directory / ADAPTER_CONFIG).read_bytes())
-        manifest = _manifest(directory)
-        return AdapterFacts(
-            path=directory.as_posix(),
-            method=_METHODS.get(str(config["peft_type"]), str(config["peft_type"]).lower()),
-            variant=" ".join(name for name in ("dora", "rslora") if config.get(f"use_{name}")),
-            size=_size(config),
-            alpha=config.get("lora_alpha"),
-            num_parameters=count_adapter_parameters(directory),
-            num_bytes=(directory / ADAPTER_WEIGHTS).stat().st_size,
-            base_sha256=manifest.weights_sha256 if manifest else None,
-            targets=_targets(config.get("target_modules")),
-            below=tuple(adapter.path for adapter in manifest.adapters[:-1]) if manifest else (),
-        )
+        with (directory / ADAPTER_WEIGHTS).open("rb") as weights:
+            config = (directory / ADAPTER_CONFIG).read_bytes()
+            return adapter_facts(directory.as_posix(), config, weights, _manifest(directory))
     except FileNotFoundError as error:
         raise StageError(f"{folder}: holds no adapter ({ADAPTER_CONFIG} and {ADAPTER_WEIGHTS})") from error
-    except (ValueError, KeyError, TypeError, AttributeError, SafetensorError, OSError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise StageError(f"{folder}: not a complete adapter ({error})") from error
+
+
+def adapter_facts(path: str, config: bytes, weights: BinaryIO, manifest: Manifest | None) -> AdapterFacts:
+    """Facts of an adapter, wherever its files lie; ValueError, KeyError or TypeError when they are damaged."""
+    values: dict[str, Any] = json.loads(config)
+    shapes = tensor_shapes(weights)
+    return AdapterFacts(
+        path=path,
+        method=_METHODS.get(str(values["peft_type"]), str(values["peft_type"]).lower()),
+        variant=" ".join(name for name in ("dora", "rslora") if values.get(f"use_{name}")),
+        size=_size(values),
+        alpha=values.get("lora_alpha"),
+        num_parameters=sum(math.prod(shape) for shape in shapes.values()),
+        num_bytes=weights.seek(0, 2),
+        base_sha256=manifest.weights_sha256 if manifest else None,
+        targets=_targets(values.get("target_modules")),
+        below=tuple(adapter.path for adapter in manifest.adapters[:-1]) if manifest else (),
+    )
+
+
+def tensor_shapes(weights: BinaryIO) -> dict[str, list[int]]:
+    """Shapes of the tensors in a safetensors file, from its header alone; ValueError when that is cut off."""
+    num_bytes = int.from_bytes(weights.read(_LENGTH_BYTES), "little")
+    if num_bytes > _MAX_HEADER_BYTES:
+        raise ValueError("no safetensors file")
+    header = json.loads(weights.read(num_bytes))
+    return {name: tensor["shape"] for name, tensor in header.items() if name != "__metadata__"}
 
 
 def check_same_base(start: Manifest, adapters: Sequence[AdapterFacts]) -> None:
