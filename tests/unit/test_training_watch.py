@@ -12,12 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.contract import paths
+from pipeline.contract.loading import check_params
 from pipeline.contract.problems import StageError
 from pipeline.contract.series import Event, decode_events, decode_points
 from pipeline.stages import train
 from pipeline.training.detectors import EarlyStopping, Limit, Overfitting, RewardCollapse, Spike
+from pipeline.training.job import Job
 from pipeline.training.resumable import Resumable
 from pipeline.training.trainer import CompletionTrainer
+from pipeline.training.watch import Watch
 from tests.unit import tiny_training
 
 LOSSES = st.floats(0.001, 100, allow_nan=False)
@@ -277,3 +280,69 @@ def test_what_is_asked_is_answered_as_evaluate_would() -> None:
         ids = generate(loaded.model, prompts, decoding_of(loaded, 6))
     expected = [loaded.tokenizer.decode(row, skip_special_tokens=True) for row in ids]
     assert [row["prediction"] for row in answers() if row["step"] == 4] == expected
+
+
+@pytest.mark.usefixtures("project")
+def test_asking_leaves_every_part_of_a_model_in_its_mode() -> None:
+    from pipeline.contract.manifest import read_manifest
+    from pipeline.models.loading import load_model
+    from pipeline.training.samples import Samples
+
+    params = tiny_training.write_project()
+    loaded = load_model(read_manifest(paths.model_dir("base")), params.base)
+    loaded.model.train()
+    loaded.model.get_input_embeddings().eval()
+    before = [module.training for module in loaded.model.modules()]
+    samples = Samples("train", params.train.watch, loaded.model, loaded.tokenizer, loaded.device)
+    samples.ask(0)
+    assert [module.training for module in loaded.model.modules()] == before
+    assert len(set(before)) == 2
+    assert len(answers()) == 4
+
+
+class Notes:
+    """Takes events as a recorder does."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[int, str, str]] = []
+
+    def note(self, step: int, event: str, action: str, message: str) -> None:
+        assert message
+        self.events.append((step, event, action))
+
+
+def watch_of_align(notes: Notes, **watch: Any) -> Watch:
+    params = check_params({"align": {"watch": watch}}).align
+    recorder: Any = notes
+    return Watch(Job("align", "grpo", recorder, Path("unused")), params)
+
+
+@pytest.mark.parametrize("action", ["off", "warn", "stop"])
+def test_an_alignment_that_goes_astray_is_seen(action: str) -> None:
+    notes = Notes()
+    watch = watch_of_align(notes, kl=action, max_kl=0.5, reward_collapse=action)
+    for step, (kl, zero_spread) in enumerate([(0.1, 1.0), (0.2, 1.0), (0.6, 1.0), (0.7, 0.0), (0.4, 0.0), (0.9, 0.0)]):
+        watch.point(step, {"align/kl": kl, "align/zero_spread": zero_spread, "align/loss": -0.1})
+    seen = [(2, "reward_collapse", action), (2, "kl", action), (5, "kl", action)]
+    assert notes.events == ([] if action == "off" else seen)
+    assert (watch.num_events, watch.stopped) == (len(notes.events), action == "stop")
+
+
+def test_what_was_watched_goes_on_from_its_state() -> None:
+    points = [{"align/kl": 2.0 * (step % 3), "align/loss": 1.0 + 90.0 * (step == 13)} for step in range(20)]
+    whole = Notes()
+    watch = watch_of_align(whole, early_stopping_metric="align/kl", early_stopping_patience=2)
+    for step, point in enumerate(points):
+        watch.point(step, point)
+        watch.evaluation(step, {"align_validation/loss": 1.0}, point)
+    parted = Notes()
+    state: Any = None
+    for step, point in enumerate(points):
+        watch = watch_of_align(parted, early_stopping_metric="align/kl", early_stopping_patience=2)
+        if state is not None:
+            watch.restore(json.loads(json.dumps(state)))
+        watch.point(step, point)
+        watch.evaluation(step, {"align_validation/loss": 1.0}, point)
+        state = watch.state()
+    assert parted.events == whole.events
+    assert {event for _, event, _ in whole.events} == {"kl", "spike", "early_stopping"}
