@@ -1,5 +1,6 @@
 """Distillation: a student learns a teacher's answers, its probabilities of every token, or those on its own answers."""
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -93,6 +94,11 @@ def check_vocabulary(facts: Facts, tokenizer: PreTrainedTokenizerBase) -> None:
 
 
 def _encode(job: Job, lessons: Lessons, tokenizer: PreTrainedTokenizerBase, limit: int) -> EncodedSplit:
+    if lessons.num_left_out:
+        sys.stdout.write(
+            f"{job.stage}: {lessons.num_left_out} prompts left out, as the teacher's answer did not end within "
+            "teacher.max_new_tokens\n"
+        )
     return encode_rows(lessons.rows, paths.split_file("train").as_posix(), tokenizer, limit, job.section)
 
 

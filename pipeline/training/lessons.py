@@ -20,6 +20,8 @@ class Lessons:
     """Prompt and completion."""
     places: list[int]
     """Where each of them is in the teacher's table."""
+    num_left_out: int
+    """Prompts whose answer the teacher did not end."""
 
 
 def choose_lessons(table: TeacherTable, prompts: Prompts, max_rows: int | None, *, answers_only: bool) -> Lessons:
@@ -43,6 +45,7 @@ def choose_lessons(table: TeacherTable, prompts: Prompts, max_rows: int | None, 
     return Lessons(
         [{"prompt": row["prompt"], "completion": table.texts[place]} for row, place in found],
         [place for _, place in found],
+        len(chosen) - len(found),
     )
 
 

@@ -14,9 +14,10 @@ from pipeline.contract.manifest import read_manifest
 from pipeline.contract.params import Params
 from pipeline.contract.problems import StageError
 from pipeline.contract.series import decode_points
-from pipeline.models.loading import LoadedModel, load_model
+from pipeline.models.loading import load_model, load_tokenizer
 from pipeline.stages import base, teacher, train
 from pipeline.training.lessons import choose_lessons
+from pipeline.training.on_policy_trainer import OnPolicyTrainer
 from pipeline.training.rows import IGNORED, encode_split
 from pipeline.training.teacher_table import read_teacher
 from pipeline.training.tempering import INVERSE_TEMPERATURES, tail_logs, tempered
@@ -24,6 +25,7 @@ from tests.unit import tiny_teacher, tiny_training
 from tests.unit.resuming import assert_resumes, during_step
 
 MACHINE_DECIDES = {"time_s", "train/tokens_per_second"}
+AS_IT_IS = {"objective": "none", "max_new_tokens": 1}
 LABELLED = {f"train-{number:04}" for number in range(tiny_teacher.NUM_LABELLED)}
 
 
@@ -64,22 +66,34 @@ def written() -> dict[str, bytes]:
     return {str(file): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
-def completion_logprobs(loaded: LoadedModel) -> torch.Tensor:
-    """Log-probabilities at the completions of the validation split, one row at a time."""
-    split = encode_split(paths.split_file("validation"), loaded.tokenizer, 512)
-    parts = []
-    for ids, labels in zip(split.input_ids, split.labels, strict=True):
-        with torch.no_grad():
-            logits = loaded.model(torch.tensor([ids])).logits[0, -len(ids) : -1]
-        parts.append(torch.log_softmax(logits[torch.tensor(labels[1:]) != IGNORED], -1))
+def model_logits(stage: str, ids: torch.Tensor) -> torch.Tensor:
+    """Logits of a stage's model on rows that are padded on the right."""
+    loaded = load_model(read_manifest(paths.model_dir(stage)), tiny_teacher.params().base)
+    with torch.no_grad():
+        logits: torch.Tensor = loaded.model(ids).logits
+    return logits[:, -ids.shape[1] :]
+
+
+def stage_logits(stage: str, split: str = "validation") -> torch.Tensor:
+    """Logits of a stage's model before every token of the completions of a split, one row at a time."""
+    tokenizer = load_tokenizer(paths.model_dir("base"))
+    rows = encode_split(paths.split_file(split), tokenizer, 512)
+    parts = [
+        model_logits(stage, torch.tensor([ids]))[0, :-1][torch.tensor(labels[1:]) != IGNORED]
+        for ids, labels in zip(rows.input_ids, rows.labels, strict=True)
+    ]
     return torch.cat(parts)
 
 
-def distance(stage: str, params: Params) -> float:
-    """KL from the teacher to a stage's model, in nats per token."""
-    theirs = completion_logprobs(load_model(read_manifest(paths.model_dir("teacher")), params.base))
-    own = completion_logprobs(load_model(read_manifest(paths.model_dir(stage)), params.base))
-    return float((theirs.exp() * (theirs - own)).sum(-1).mean())
+def kl(theirs: torch.Tensor, own: torch.Tensor) -> float:
+    """KL from the first to the second, in nats per token."""
+    first, second = torch.log_softmax(theirs, -1), torch.log_softmax(own, -1)
+    return float((first.exp() * (first - second)).sum(-1).mean())
+
+
+def distance(stage: str) -> float:
+    """KL from the teacher to a stage's model on the validation split."""
+    return kl(stage_logits("teacher"), stage_logits(stage))
 
 
 @pytest.mark.parametrize("answers_only", [False, True])
@@ -109,8 +123,8 @@ def test_with_hard_labels_alone_the_student_learns_as_it_does_without_a_teacher(
 
 @pytest.mark.parametrize("divergence", ["forward_kl", "reverse_kl", "jsd"])
 def test_without_hard_labels_the_student_moves_towards_the_teacher(divergence: str) -> None:
-    params = distil(hard_label_weight=0.0, divergence=divergence, section={"max_steps": 20})
-    assert distance("train", params) < 0.8 * distance("base", params)
+    distil(hard_label_weight=0.0, divergence=divergence, section={"max_steps": 20})
+    assert distance("train") < 0.8 * distance("base")
     values = curve("train/divergence")
     assert values[-1] < 0.8 * values[0]
     assert values == pytest.approx(curve("train/loss"), rel=1e-3)
@@ -136,11 +150,10 @@ def test_accumulated_batches_equal_one_large_batch() -> None:
 
 
 def test_validation_loss_is_plain_cross_entropy() -> None:
-    params = distil(hard_label_weight=0.0)
-    loaded = load_model(read_manifest(paths.model_dir("train")), params.base)
-    split = encode_split(paths.split_file("validation"), loaded.tokenizer, 512)
+    distil(hard_label_weight=0.0)
+    split = encode_split(paths.split_file("validation"), load_tokenizer(paths.model_dir("base")), 512)
     targets = torch.tensor([label for labels in split.labels for label in labels if label != IGNORED])
-    loss = torch.nn.functional.nll_loss(completion_logprobs(loaded), targets).item()
+    loss = torch.nn.functional.cross_entropy(stage_logits("train"), targets).item()
     assert metrics()["validation/loss"] == pytest.approx(loss, rel=1e-4)
 
 
@@ -155,13 +168,13 @@ def test_every_method_learns_from_probabilities(peft: str) -> None:
 
 @pytest.mark.parametrize("peft", ["none", "lora"])
 def test_a_student_learns_what_the_teacher_thinks_of_its_own_answers(peft: str) -> None:
-    params = distil(
+    distil(
         "on_policy",
         section={"max_steps": 12, "peft": peft, "learning_rate": 0.02},
         hard_label_weight=0.0,
         max_new_tokens=5,
     )
-    assert distance("train", params) < distance("base", params)
+    assert distance("train") < distance("base")
     assert curve("train/divergence")[-1] < 0.8 * curve("train/divergence")[0]
     assert 1 <= metrics()["train/completion_tokens"] <= 5
     assert metrics()["train/loss"] == pytest.approx(metrics()["train/divergence"], rel=1e-3)
@@ -208,8 +221,8 @@ def test_equal_seeds_give_equal_bytes(level: str) -> None:
 def test_other_architectures_learn_as_well(architecture: tiny_training.Architecture) -> None:
     shutil.rmtree("data")
     tiny_teacher.write_project(architecture, train={"max_steps": 4, "watch": {"num_samples": 0}}, max_new_tokens=3)
-    params = distil(prompts="labelled", hard_label_weight=0.0)
-    assert distance("train", params) < distance("base", params)
+    distil(prompts="labelled", hard_label_weight=0.0)
+    assert distance("train") < distance("base")
 
 
 def test_a_teacher_of_another_vocabulary_can_only_be_learned_from_its_answers() -> None:
@@ -224,20 +237,44 @@ def test_a_teacher_of_another_vocabulary_can_only_be_learned_from_its_answers() 
     assert len(curve("train/loss")) == 8
 
 
-@pytest.mark.parametrize("padded", ["source", "teacher_source"])
-def test_embeddings_may_be_padded_to_another_size(padded: str) -> None:
-    tiny_teacher.shake(Path(padded), num_padded=7)
-    base.run(tiny_teacher.params())
-    teacher.run(tiny_teacher.params())
+@pytest.mark.parametrize("padded", [None, "source", "teacher_source"])
+def test_the_divergence_is_the_one_between_both_models_on_the_tokens_they_share(padded: str | None) -> None:
+    """Of the first step, when the student is still the base, and with every token of the vocabulary kept."""
+    if padded is not None:
+        tiny_teacher.shake(Path(padded), num_padded=7)
+        base.run(tiny_teacher.params())
+    teacher.run(tiny_teacher.params(teacher=AS_IT_IS | {"top_k": 1024}))
     facts = read_teacher(with_scores=True).facts
-    assert facts.num_tokens == len(AutoTokenizer.from_pretrained("source"))
-    distil(hard_label_weight=0.0, section={"max_steps": 20})
-    assert curve("train/divergence")[-1] < 0.8 * curve("train/divergence")[0]
+    assert facts.top_k == facts.num_tokens == len(AutoTokenizer.from_pretrained("source"))
+    everything = {"max_steps": 1, "batch_size": tiny_teacher.NUM_ROWS, "max_rows": None, "eval_fraction": 1.0}
+    distil(section=everything, hard_label_weight=0.0)
+    theirs, own = (stage_logits(stage, "train")[:, : facts.num_tokens] for stage in ("teacher", "base"))
+    assert metrics()["train/divergence"] == pytest.approx(kl(theirs, own), rel=1e-4)
+    assert metrics()["train/agreement"] == pytest.approx(float((theirs.argmax(-1) == own.argmax(-1)).float().mean()))
+
+
+def test_on_policy_the_divergence_is_the_one_on_the_students_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same, on answers that the student drew."""
+    teacher.run(tiny_teacher.params(teacher=AS_IT_IS | {"top_k": 1024}))
+    seen = []
+    answered = OnPolicyTrainer._answered
+
+    def remember(self: Any, inputs: Any) -> Any:
+        seen.append(answered(self, inputs))
+        return seen[-1]
+
+    monkeypatch.setattr(OnPolicyTrainer, "_answered", remember)
+    distil("on_policy", section={"max_steps": 1, "eval_fraction": 1.0}, hard_label_weight=0.0, max_new_tokens=5)
+    (batch,) = seen
+    is_answer = batch["labels"][:, 1:] != IGNORED
+    theirs, own = (model_logits(stage, batch["input_ids"])[:, :-1][is_answer] for stage in ("teacher", "base"))
+    assert metrics()["train/divergence"] == pytest.approx(kl(theirs, own), rel=1e-4)
+    assert metrics()["train/completion_tokens"] == pytest.approx(float(is_answer.sum()) / len(is_answer))
 
 
 def test_rows_are_cut_together_with_what_is_kept_of_them() -> None:
-    loaded = load_model(read_manifest(paths.model_dir("base")), tiny_teacher.params().base)
-    lengths = [len(ids) for ids in encode_split(paths.split_file("train"), loaded.tokenizer, 512).input_ids]
+    tokenizer = load_tokenizer(paths.model_dir("base"))
+    lengths = [len(ids) for ids in encode_split(paths.split_file("train"), tokenizer, 512).input_ids]
     distil(section={"max_length": sorted(lengths)[len(lengths) // 2]})
     assert len(curve("train/loss")) == 8
 
@@ -249,10 +286,12 @@ def test_a_template_that_writes_answers_in_other_tokens_is_refused() -> None:
         distil("logit")
 
 
-def test_nothing_to_learn_from_the_teacher_is_refused() -> None:
+def test_nothing_to_learn_from_the_teacher_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(StageError, match="every prompt has its label"):
         distil("sequence", section={"max_rows": None})
-    teacher.run(tiny_teacher.params(teacher={"max_new_tokens": 1}))
+    teacher.run(tiny_teacher.params(teacher=AS_IT_IS))
+    distil("sequence", section={"max_steps": 1})
+    assert f"{tiny_teacher.NUM_ROWS - tiny_teacher.NUM_LABELLED} prompts left out" in capsys.readouterr().out
     with pytest.raises(StageError, match=r"raise teacher\.max_new_tokens"):
         distil("sequence", prompts="labelled")
 
