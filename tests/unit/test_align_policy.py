@@ -14,6 +14,8 @@ from pipeline.models.answers import Answers, Reward
 from pipeline.models.chat import encode_prompt
 from pipeline.models.inputs import last_logits, model_inputs
 from pipeline.models.loading import load_model
+from pipeline.stages import align
+from pipeline.stages import reward as reward_stage
 from pipeline.training import policy, rollouts
 from pipeline.training.greedy import Judge, Validation, read_prompts
 from pipeline.training.job import Job
@@ -212,3 +214,15 @@ def test_an_answer_without_end_or_form_is_rejected() -> None:
 def test_groups_of_equal_rewards_have_no_spread() -> None:
     rewards = torch.tensor([[1.0, 1.0], [0.1 + 0.2, 0.3], [0.0, 1.0]])
     assert rollouts._has_spread(rewards).tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize("objective", ["bradley_terry", "likelihood"])
+def test_a_reward_model_scores_what_the_policy_says(objective: str) -> None:
+    tiny_alignment.write_start()
+    params = tiny_alignment.params(reward=objective, objective="rloo", rewards={"reward_model": 2.0})
+    reward_stage.run(params)
+    align.run(params)
+    scores = tiny_alignment.curve("align/reward_model")
+    assert tiny_alignment.curve("align/reward") == pytest.approx([2 * score for score in scores])
+    assert len(set(scores)) == 2
+    assert read_manifest(paths.model_dir("align")).lineage[-1].objective == "rloo"

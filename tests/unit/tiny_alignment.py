@@ -36,8 +36,8 @@ def variety(prompts, completions, references):
 torch.set_num_threads(1)
 
 
-def params(train_peft: str = "lora", **section: Any) -> Params:
-    """Params of a short alignment; the sections of `train` are those of `write_start`."""
+def params(train_peft: str = "lora", reward: str = "none", **section: Any) -> Params:
+    """Params of a short alignment, and of a shorter reward model; the section `train` is that of `write_start`."""
     defaults: dict[str, Any] = {
         "max_steps": 2,
         "batch_size": 4,
@@ -55,6 +55,7 @@ def params(train_peft: str = "lora", **section: Any) -> Params:
         {
             "base": {"source": "source"},
             "train": {"peft": train_peft, **short, **ADAPTERS},
+            "reward": {"objective": reward, **short},
             "align": defaults | section,
         }
     )
@@ -73,7 +74,7 @@ def _start(architecture: Architecture, train_peft: str) -> Path:
         os.chdir(folder)
         tiny_training.write_project(architecture)
         Path("own_rewards.py").write_text(OWN_REWARDS)
-        for split, num_rows in (("train", 12), ("validation", 5)):
+        for split, num_rows in (("train", 12), ("validation", 5), ("test", 3)):
             tiny_training.write_preferences(split, num_rows)
         train.run(params(train_peft))
     finally:
