@@ -130,6 +130,7 @@ def test_a_label_is_read_in_every_spelling(value: object, label: bool) -> None:
             {"chosen": [*ASK, turn("b")], "rejected": [{"role": "user", "content": "x"}, turn("c")]},
             "different_prompts",
         ),
+        ("pairs", {"prompt": "a", "chosen": [*ASK, turn("b")], "rejected": [*ASK, turn("c")]}, "different_prompts"),
         ("pairs", {"prompt": "a", "chosen": [], "rejected": "c"}, "wrong_roles"),
         ("pairs", {"prompt": [*ASK, turn("b")], "chosen": "b", "rejected": "c"}, "wrong_roles"),
         ("pairs", {"chosen": ASK, "rejected": ASK}, "missing_column"),
