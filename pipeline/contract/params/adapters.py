@@ -28,7 +28,7 @@ class Lora(Section):
     init: Literal["default", "gaussian", "orthogonal", "pissa", "olora"] = "default"
     """`pissa` (arXiv:2404.02948) and `olora` (arXiv:2406.01775) start along the base's own main directions."""
     quantization: Literal["none", "nf4"] = "none"
-    """`nf4` holds the base in 4 bits while it is trained (QLoRA, Dettmers et al. 2023, arXiv:2305.14314)."""
+    """`nf4` trains on a base in 4 bits (QLoRA, arXiv:2305.14314); it is evaluated and merged on its own weights."""
 
 
 class Ia3(Section):
