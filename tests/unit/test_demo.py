@@ -41,7 +41,7 @@ def test_every_row_is_allowed_and_changes_only_what_has_an_effect() -> None:
 def test_the_rows_show_the_whole_mission() -> None:
     methods = [method_of(experiment(row)) for row in EXPERIMENTS]
     assert methods == [
-        "base", "prompt tuning", "full", "lora", "dora", "p tuning", "teacher", "full", "distill full", "lora",
+        "base", "prompt tuning", "full", "lora", "dora", "prefix tuning", "teacher", "full", "distill full", "lora",
         "lora + dpo", "lora + grpo", "lora + rloo (reward model)",
     ]  # fmt: skip
     assert [row.name for row in QUICK] == NAMES[:4]
