@@ -20,6 +20,7 @@ def check_adaptation(section: str, params: Adaptation, start: Manifest, trust_re
     """StageError with everything that this model or machine has against these params, and the ways out."""
     config = model_config(start, trust_remote_code)
     problems = [*_of_packing(section, params, config), *_of_positions(section, params, config)]
+    problems += _of_prefix(section, params, config)
     if params.peft == "lora":
         problems += _of_quantization(f"{section}.lora", params.lora)
         problems += _of_targets(f"{section}.lora", params.lora, config, trust_remote_code)
@@ -72,6 +73,17 @@ def _of_positions(section: str, params: Adaptation, config: Any) -> Iterator[str
         yield (
             f"{section}.{params.peft}.num_virtual_tokens is {num_virtual}: "
             f"the model has {left + num_virtual} positions in all"
+        )
+
+
+def _of_prefix(section: str, params: Adaptation, config: Any) -> Iterator[str]:
+    """The prefix must stay in sight: padding stands between it and a row, and would push it out of a narrow window."""
+    text = config.get_text_config()
+    window = getattr(text, "sliding_window", None) or getattr(text, "attention_chunk_size", None)
+    if params.peft == "prefix_tuning" and window and window < (text.max_position_embeddings or window + 1):
+        yield (
+            f"{section}.peft is 'prefix_tuning': the model sees only {window} tokens back in some layers, where the "
+            "prefix gets out of sight; set it to prompt_tuning or p_tuning"
         )
 
 
