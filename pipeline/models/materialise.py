@@ -1,13 +1,12 @@
 """Puts a base model into a model directory: weights copied, never loaded; tokenizer made fit for chat."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 from transformers import AutoConfig, GenerationConfig, PreTrainedTokenizerBase
 
-from pipeline.contract.files import write_json
+from pipeline.contract.files import empty_directory, write_json
 from pipeline.contract.manifest import Manifest
 from pipeline.contract.params import Base
 from pipeline.contract.problems import StageError
@@ -19,12 +18,6 @@ from pipeline.models.weights import INDEX_FILE, copy_file, count_parameters, has
 
 _CONFIG = "config.json"
 _GENERATION_CONFIG = "generation_config.json"
-
-
-def empty_directory(directory: Path) -> None:
-    """Make the folder, without anything in it."""
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True, exist_ok=True)
 
 
 def copy_model(source: Source, directory: Path, trust_remote_code: bool) -> None:

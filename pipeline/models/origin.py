@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from pipeline.contract.files import empty_directory
 from pipeline.contract.manifest import Manifest
 from pipeline.contract.params import Base
 from pipeline.contract.problems import StageError
 from pipeline.contract.recorder import StageRecorder
 from pipeline.models.loading import load_tokenizer
-from pipeline.models.materialise import copy_model, empty_directory, finish_base, source_tokenizer
+from pipeline.models.materialise import copy_model, finish_base, source_tokenizer
 from pipeline.models.sources import find_source
 
 Documents = Callable[[int, int], Iterable[str]]

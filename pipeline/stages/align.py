@@ -9,20 +9,16 @@ if __name__ == "__main__":
 from typing import TYPE_CHECKING
 
 from pipeline.contract import paths
+from pipeline.contract.handing_on import empty_samples, pass_on
 from pipeline.contract.launching import is_main_process
 from pipeline.contract.manifest import Manifest, read_manifest
 from pipeline.contract.params import Params
 from pipeline.contract.problems import StageError
 from pipeline.contract.recorder import StageRecorder
-from pipeline.models.quiet import quiet_libraries
-from pipeline.models.seeding import make_deterministic
-from pipeline.training.checkpoints import checkpoint_folder
-from pipeline.training.job import Job, Trained
-from pipeline.training.samples import empty_samples
-from pipeline.training.saving import passed_on, write_model
 
 if TYPE_CHECKING:
     from pipeline.models.answers import Reward
+    from pipeline.training.job import Job, Trained
     from pipeline.training.policy_start import PolicyStart
 
 DIRECTORY = paths.model_dir("align")
@@ -44,14 +40,21 @@ def run(params: Params) -> None:
 
 
 def _pass_on(start: Manifest, recorder: StageRecorder) -> None:
-    passed_on(start, "align", DIRECTORY)
+    pass_on(start, "align", DIRECTORY)
     empty_samples("align")
     recorder.finish({"align/num_steps": 0}, {})
 
 
 def _align(params: Params, start: Manifest, recorder: StageRecorder) -> None:
+    """The libraries are loaded here: a model that is only passed on takes no time."""
+    from pipeline.models.quiet import quiet_libraries
+    from pipeline.models.seeding import make_deterministic
+    from pipeline.training.checkpoints import checkpoint_folder
+    from pipeline.training.job import Job
+
     quiet_libraries()
     from pipeline.training.policy_start import start_policy
+    from pipeline.training.saving import write_model
 
     make_deterministic(params.align.seed, start.num_parameters)
     with checkpoint_folder(params, "align", _INPUTS) as checkpoints:
@@ -63,7 +66,7 @@ def _align(params: Params, start: Manifest, recorder: StageRecorder) -> None:
         recorder.finish(trained.metrics, trained.resources)
 
 
-def _learn(params: Params, job: Job, policy: "PolicyStart") -> Trained:
+def _learn(params: Params, job: "Job", policy: "PolicyStart") -> "Trained":
     from pipeline.evals.rewards import format_check
 
     is_well_formed = format_check(params.align.rewards)

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from pipeline.contract import paths
-from pipeline.contract.files import write_text
+from pipeline.contract.files import empty_directory, write_text
 from pipeline.contract.manifest import Adapter, Manifest, read_manifest
 from pipeline.contract.params import Deploy, Params
 from pipeline.contract.problems import StageError
@@ -33,7 +33,6 @@ from pipeline.models.devices import device_memory, device_name, peak_device_memo
 from pipeline.models.export import merge_adapter, save_model
 from pipeline.models.inputs import bare_model
 from pipeline.models.loading import load_model
-from pipeline.models.materialise import empty_directory
 from pipeline.models.quiet import quiet_libraries
 from pipeline.models.seeding import make_deterministic
 from pipeline.models.stopping import stop_token_ids

@@ -7,17 +7,12 @@ if __name__ == "__main__":
     run_stage("pipeline.stages.train")
 
 from pipeline.contract import paths
+from pipeline.contract.handing_on import empty_samples, pass_on
 from pipeline.contract.launching import is_main_process
 from pipeline.contract.manifest import read_manifest
 from pipeline.contract.params import Params
 from pipeline.contract.problems import StageError
 from pipeline.contract.recorder import StageRecorder
-from pipeline.models.quiet import quiet_libraries
-from pipeline.models.seeding import make_deterministic
-from pipeline.training.checkpoints import checkpoint_folder
-from pipeline.training.job import Job
-from pipeline.training.samples import empty_samples
-from pipeline.training.saving import passed_on, write_model
 
 DIRECTORY = paths.model_dir("train")
 _INPUTS = (
@@ -31,7 +26,6 @@ _INPUTS = (
 
 def run(params: Params) -> None:
     """Write data/models/train, data/samples/train and the metrics."""
-    quiet_libraries()
     objective = params.train.objective
     with StageRecorder("train", seed=params.train.seed) as recorder:
         empty_samples("train")
@@ -48,11 +42,14 @@ def _pass_on(objective: str, recorder: StageRecorder) -> None:
     manifest = read_manifest(paths.model_dir("base" if objective == "none" else "teacher"))
     if manifest.method == "none":
         raise StageError("train.objective is 'teacher', and there is none: set teacher.source, run dvc repro teacher")
-    passed_on(manifest, "train", DIRECTORY)
+    pass_on(manifest, "train", DIRECTORY)
     recorder.finish({"train/num_steps": 0}, {})
 
 
 def _merge(params: Params, recorder: StageRecorder) -> None:
+    from pipeline.models.quiet import quiet_libraries
+
+    quiet_libraries()
     from pipeline.training.merging import merge_adapters
 
     base = read_manifest(paths.model_dir("base"))
@@ -62,7 +59,14 @@ def _merge(params: Params, recorder: StageRecorder) -> None:
 
 def _adapt(params: Params, recorder: StageRecorder) -> None:
     """Train the base model on labels, or on what a teacher makes of the prompts."""
+    from pipeline.models.quiet import quiet_libraries
+    from pipeline.models.seeding import make_deterministic
+    from pipeline.training.checkpoints import checkpoint_folder
+    from pipeline.training.job import Job
+
+    quiet_libraries()
     from pipeline.training.distill import distil
+    from pipeline.training.saving import write_model
     from pipeline.training.sft import fine_tune
 
     base = read_manifest(paths.model_dir("base"))

@@ -14,13 +14,13 @@ from peft import PeftModel
 from peft.tuners.lora import LoraLayer
 
 from pipeline.contract.adapters import ADAPTER_DIR, AdapterFacts, check_same_base, read_adapter
+from pipeline.contract.files import empty_directory
 from pipeline.contract.manifest import Adapter, Manifest, Step
 from pipeline.contract.params import Base, Merge
 from pipeline.contract.problems import StageError
 from pipeline.models.adapter_files import copy_adapter, count_adapter_parameters
 from pipeline.models.devices import pick_device
 from pipeline.models.loading import load_adapter, load_weights
-from pipeline.models.materialise import empty_directory
 from pipeline.models.seeding import make_deterministic
 
 _MERGED = "merged"

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from trl.trainer.reward_config import RewardConfig
 
+from pipeline.contract.files import empty_directory
 from pipeline.contract.launching import is_main_process
 from pipeline.contract.manifest import Manifest
 from pipeline.contract.params import Base, Reward
@@ -22,7 +23,6 @@ from pipeline.contract.problems import StageError
 from pipeline.models.devices import device_memory, pick_device, pick_dtype, training_dtype
 from pipeline.models.export import MAX_SHARD_SIZE, merge_adapter
 from pipeline.models.loading import is_soft_prompt, load_model
-from pipeline.models.materialise import empty_directory
 from pipeline.models.preflight import of_processes, refuse
 from pipeline.models.reward_model import load_reward_model, num_positions, score_rows
 from pipeline.models.score_head import pad_token_id, with_score

@@ -10,6 +10,7 @@ import torch
 
 from pipeline.contract import paths
 from pipeline.contract.files import write_bytes
+from pipeline.contract.handing_on import empty_samples
 from pipeline.contract.launching import is_main_process
 from pipeline.contract.params import Watch
 from pipeline.models.chat import encode_prompt
@@ -22,12 +23,6 @@ from pipeline.training.rows import read_rows
 
 # A reward model gives scores, not answers, and a teacher's are kept anyway.
 _STAGES = {"train", "align"}
-
-
-def empty_samples(stage: str) -> None:
-    """Begin an empty file of answers."""
-    if is_main_process():
-        write_bytes(paths.samples_file(stage), b"")
 
 
 class Samples:

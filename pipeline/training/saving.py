@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.contract.adapters import ADAPTER_DIR
+from pipeline.contract.files import empty_directory
 from pipeline.contract.manifest import Adapter, Manifest
 from pipeline.models.adapter_files import copy_adapter, count_adapter_parameters
 from pipeline.models.loading import load_tokenizer
-from pipeline.models.materialise import empty_directory
 from pipeline.models.rounding import copy_rounded
 from pipeline.models.tokenizer import save_tokenizer
 from pipeline.models.weights import CONFIG_FILE, INDEX_FILE, copy_file, hash_weights, weight_files
@@ -31,14 +31,6 @@ def write_model(directory: Path, start: Manifest, trained: Trained, trust_remote
     )
     manifest.write(directory)
     return manifest
-
-
-def passed_on(manifest: Manifest, stage: str, directory: Path) -> Manifest:
-    """Write the manifest of a stage that hands a model on untouched: it points at the files of those before it."""
-    empty_directory(directory)
-    result = replace(manifest, stage=stage)
-    result.write(directory)
-    return result
 
 
 def _write_adapter(directory: Path, start: Manifest, trained: Trained) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from pipeline.contract import paths
+from pipeline.contract.handing_on import pass_on
 from pipeline.contract.loading import check_params
 from pipeline.contract.manifest import read_manifest
 from pipeline.contract.params import Params
@@ -23,7 +24,6 @@ from pipeline.models.weights import hash_weights, weight_files
 from pipeline.stages import reward, train
 from pipeline.training import pair_scores
 from pipeline.training.pair_scores import PairScore, by_category, summarise
-from pipeline.training.saving import passed_on
 from tests.unit import tiny_training
 
 METHODS = (("bradley_terry", "lora"), ("bradley_terry", "none"), ("likelihood", "lora"))
@@ -39,7 +39,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def write_project(architecture: tiny_training.Architecture = "qwen3", **section: Any) -> Params:
     """A project with comparisons, whose train stage passed the base on; gives params that train a reward model."""
     params = tiny_training.write_project(architecture)
-    passed_on(read_manifest(paths.model_dir("base")), "train", paths.model_dir("train"))
+    pass_on(read_manifest(paths.model_dir("base")), "train", paths.model_dir("train"))
     for split, num_rows in (("train", 80), ("validation", 21), ("test", 30)):
         tiny_training.write_preferences(split, num_rows)
     return with_reward(params, **section)

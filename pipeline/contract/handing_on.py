@@ -1,0 +1,21 @@
+"""What a stage does that trains nothing: it hands the model before it on, without loading any library."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline.contract import paths
+from pipeline.contract.files import empty_directory, write_bytes
+from pipeline.contract.manifest import Manifest
+
+
+def pass_on(manifest: Manifest, stage: str, directory: Path) -> Manifest:
+    """Write the manifest of a stage that hands a model on untouched: it points at the files of those before it."""
+    empty_directory(directory)
+    result = replace(manifest, stage=stage)
+    result.write(directory)
+    return result
+
+
+def empty_samples(stage: str) -> None:
+    """Begin an empty file of answers."""
+    write_bytes(paths.samples_file(stage), b"")
