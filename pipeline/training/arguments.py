@@ -9,6 +9,7 @@ from trl.trainer.sft_config import SFTConfig
 from pipeline.contract.params import Adaptation, Optimisation
 
 _EVAL_BATCH_FACTOR = 4
+_OLDEST_WITH_TF32 = (8, 0)
 
 
 def sft_arguments(params: Adaptation, output_dir: Path, device: torch.device) -> SFTConfig:
@@ -75,8 +76,11 @@ def _machine(params: Optimisation, device: torch.device) -> dict[str, Any]:
     return {
         "use_cpu": not on_cuda,
         "bf16": on_cuda,
+        # For what stays in float32; None where the device has no such type.
+        "tf32": True if on_cuda and torch.cuda.get_device_capability(device) >= _OLDEST_WITH_TF32 else None,
         "gradient_checkpointing": params.gradient_checkpointing,
         "torch_compile": params.compile,
+        # Rows are token ids already: a batch is made while the device is busy with the one before it.
         "dataloader_num_workers": 0,
         "dataloader_pin_memory": on_cuda,
     }

@@ -16,6 +16,7 @@ from pipeline.models.devices import pick_device, pick_dtype, training_dtype
 from pipeline.models.loading import load_merged, load_tokenizer
 from pipeline.models.preflight import check_adaptation, model_config, num_positions
 from pipeline.models.quantization import load_quantized, quantization_of
+from pipeline.models.varlen import attend_to_documents
 from pipeline.training.adapters import adapter_config
 from pipeline.training.arguments import sft_arguments
 from pipeline.training.fit import Plan, fit
@@ -47,6 +48,8 @@ def fine_tune(job: Job, params: Adaptation, start: Manifest, base: Base, lesson:
     train, validation = _read_splits(job, params, start, base.trust_remote_code, lesson)
     load = load_merged if quantization_of(params) == "none" else load_quantized
     loaded = load(start, base.model_copy(update={"dtype": dtype}), device)
+    if params.packing:
+        attend_to_documents(loaded.model, loaded.device)
     target = pick_dtype(base.dtype, device)
     plan = Plan(
         params=params,
