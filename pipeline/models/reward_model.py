@@ -34,7 +34,7 @@ def load_reward_model(
     """Load what the stage `reward` wrote, in evaluation mode; StageError when it is no reward model."""
     device = device or pick_device()
     if not (directory / CONFIG_FILE).is_file():
-        raise StageError(f"{directory}: no reward model here; set reward.objective to bradley_terry and run dvc repro")
+        raise StageError(f"{directory}: no reward model here; set reward.objective and run dvc repro")
     if read_manifest(directory).stage != "reward":
         raise StageError(f"{directory}: not a reward model; run dvc repro -f reward")
     config = AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=trust_remote_code)
