@@ -5,7 +5,7 @@ import os
 import shutil
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -63,15 +63,15 @@ def params(train_peft: str = "lora", reward: str = "none", **section: Any) -> Pa
 
 def write_start(architecture: Architecture = "qwen3", train_peft: str = "lora") -> None:
     """Fill the working directory with a trained model and data."""
-    shutil.copytree(_start(architecture, train_peft), Path.cwd(), dirs_exist_ok=True)
+    shutil.copytree(_start(architecture, train_peft).name, Path.cwd(), dirs_exist_ok=True)
 
 
 @cache
-def _start(architecture: Architecture, train_peft: str) -> Path:
-    """The same in a folder that all tests copy from."""
-    home, folder = Path.cwd(), Path(mkdtemp(prefix="alignment-"))
+def _start(architecture: Architecture, train_peft: str) -> TemporaryDirectory[str]:
+    """The same in a folder that all tests copy from; it goes when they end."""
+    home, folder = Path.cwd(), TemporaryDirectory(prefix="alignment-")
     try:
-        os.chdir(folder)
+        os.chdir(folder.name)
         tiny_training.write_project(architecture)
         Path("own_rewards.py").write_text(OWN_REWARDS)
         for split, num_rows in (("train", 12), ("validation", 5), ("test", 3)):
