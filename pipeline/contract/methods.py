@@ -40,7 +40,7 @@ METHODS = (
     Choice("prefix tuning", {"train.peft": "prefix_tuning"}),
     Choice("P-tuning", {"train.peft": "p_tuning"}),
 )
-_TEACHER = {"teacher.source": "starter", "train.objective": "distill"}
+_TEACHER = {"teacher.source": "starter", "train.objective": "distill", "train.max_rows": 8}
 _VERIFIABLE = {"align.rewards.exact_match": 1.0}
 OBJECTIVES = (
     Choice("SFT", {"train.objective": "sft"}),

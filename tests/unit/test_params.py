@@ -99,7 +99,6 @@ def nested(section: str, value: dict[str, Any], **others: Any) -> dict[str, Any]
 
 
 TEACHER = {"source": "starter"}
-ON_POLICY = {"objective": "distill", "distill": {"level": "on_policy"}}
 BROKEN: list[tuple[str, str, dict[str, Any]]] = [
     ("base.revision", "only a hub id", {"base": {"revision": "main"}}),
     ("base.starter.num_heads", "must divide", {"base": {"starter": {"num_heads": 3, "num_kv_heads": 1}}}),
@@ -125,14 +124,6 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
             ("teacher.train.packing", "soft", {"teacher": TEACHER | {"train": {"peft": peft, "packing": True}}}),
             ("align.peft", "set it to continue", {"train": {"peft": peft}, "align": {"objective": "dpo"}}),
             ("reward.objective", "soft prompt", {"train": {"peft": peft}, "reward": {"objective": "bradley_terry"}}),
-            (
-                "train.distill.level",
-                "on-policy",
-                {
-                    "teacher": TEACHER,
-                    "train": {"objective": "distill", "peft": peft, "distill": {"level": "on_policy"}},
-                },
-            ),
         )
     ),
     (
@@ -198,8 +189,31 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
                     },
                 ),
             ),
-            (f"{section}.sharding", "number of GPUs", nested(section, {"sharding": "fsdp2"})),
         )
+    ),
+    *(
+        (f"{section}.sharding", "number of GPUs", nested(section, {"sharding": "fsdp2"}))
+        for section in ("train", "reward", "align")
+    ),
+    ("teacher.train.num_processes", "set it to 1", {"teacher": {"train": {"num_processes": 2}}}),
+    (
+        "train.sharding",
+        "wait for the longest",
+        {
+            "teacher": TEACHER,
+            "train": {
+                "objective": "distill",
+                "max_rows": 8,
+                "distill": {"level": "on_policy"},
+                "num_processes": 2,
+                "sharding": "fsdp2",
+            },
+        },
+    ),
+    (
+        "reward.sharding",
+        "put back",
+        {"reward": {"objective": "bradley_terry", "num_processes": 2, "sharding": "fsdp2"}},
     ),
     (
         "train.merge.adapters",
@@ -208,6 +222,11 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
     ),
     ("train.objective", "needs a teacher", {"train": {"objective": "distill"}}),
     ("train.objective", "needs a teacher", {"train": {"objective": "teacher"}}),
+    (
+        "train.max_rows",
+        "number of rows",
+        {"teacher": TEACHER, "train": {"objective": "distill", "distill": {"level": "sequence"}}},
+    ),
     (
         "train.distill.level",
         "different tokenizers",

@@ -77,7 +77,7 @@ class Distill(Section):
     """What is made small between teacher and student; `jsd` is the generalised one (GKD, arXiv:2306.13649)."""
     jsd_beta: float = Field(0.5, gt=0, lt=1)
     """Interpolation of `jsd`: towards 0 it is forward KL, towards 1 reverse KL."""
-    temperature: float = Field(1.0, gt=0, le=20)
+    temperature: float = Field(1.0, ge=0.5, le=20)
     """Both distributions are softened by it."""
     hard_label_weight: float = Field(0.5, ge=0, le=1)
     """Share of the loss that is cross-entropy on the row's own answer; the rest is the divergence."""

@@ -161,7 +161,25 @@ ADAPTING_RULES = (
     _no_quantization("reward.lora", lambda p: p.reward.lora),
     _no_quantization("align.lora", lambda p: p.align.lora),
     *(_cadence_rule(section) for section in ("teacher.train", "train", "reward", "align")),
-    *(_processes_rule(section) for section in ("teacher.train", "train", "reward", "align")),
+    *(_processes_rule(section) for section in ("train", "reward", "align")),
+    Rule(
+        "teacher.train.num_processes",
+        lambda p: p.teacher.train.num_processes > 1 or p.teacher.train.sharding != "none",
+        "only `train`, `reward` and `align` start several processes; set it to 1, and teacher.train.sharding to none",
+    ),
+    Rule(
+        "train.sharding",
+        lambda p: (
+            p.train.objective == "distill" and p.train.distill.level == "on_policy" and p.train.sharding != "none"
+        ),
+        "each process answers other prompts, and with split weights all would wait for the longest; set it to none",
+    ),
+    Rule(
+        "reward.sharding",
+        lambda p: p.reward.objective != "none" and p.reward.sharding != "none",
+        "the best weights are put back into the trained model, which one process cannot do when they are split; "
+        "set it to none",
+    ),
     Rule(
         "train.merge.adapters",
         lambda p: p.train.objective == "merge" and len(p.train.merge.adapters) < 2,

@@ -1,7 +1,6 @@
 """Combinations of teacher and student that do not work."""
 
 from pipeline.contract.params import Params
-from pipeline.contract.rules.adapting import SOFT_PROMPTS
 from pipeline.contract.rules.rule import Rule
 
 
@@ -42,10 +41,10 @@ DISTILLING_RULES = (
         "vocab_size, num_documents and seed of teacher and base equal, or set it to sequence",
     ),
     Rule(
-        "train.distill.level",
-        lambda p: _distills(p, "on_policy") and p.train.peft in SOFT_PROMPTS,
-        "train.peft is a soft prompt, which the on-policy trainer cannot put before its own answers; "
-        "set it to logit or sequence",
+        "train.max_rows",
+        lambda p: _distills(p, "sequence") and p.train.distill.prompts == "all" and p.train.max_rows is None,
+        "every training row would be learned by its own label, none by the teacher's answer: give the number of rows "
+        "whose labels count, or set train.distill.prompts to labelled",
     ),
     Rule(
         "train.packing",
