@@ -56,6 +56,9 @@ def of_processes(section: str, params: Optimisation) -> Iterator[str]:
     num_devices = torch.cuda.device_count()
     if num_devices and params.num_processes > num_devices:
         yield f"{section}.num_processes is {params.num_processes}: this machine has {num_devices} GPUs"
+    if not num_devices and params.sharding != "none":
+        # Without GPUs accelerate copies the model all the same, and says nothing.
+        yield f"{section}.sharding is {params.sharding}: there is no GPU to split the model over; set it to none"
 
 
 def _of_packing(section: str, params: Adaptation, config: Any) -> Iterator[str]:
