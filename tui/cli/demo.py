@@ -35,7 +35,7 @@ _STUDENT = {
 }  # fmt: skip
 _DISTILL = {"train.objective": "distill", "train.distill.level": "logit"}
 _FEW = {"train.max_rows": 150}
-_ALIGN = {"align.learning_rate": 2.0e-3}
+_ALIGN = {"align.learning_rate": 2.0e-3, "align.eval_fraction": 0.25}
 _DPO = {
     "align.objective": "dpo", "align.dpo.loss": ["nca_pair"], "align.beta": 0.3, "align.max_steps": 75,
 }  # fmt: skip
