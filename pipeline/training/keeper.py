@@ -55,6 +55,9 @@ class Keeper(TrainerCallback):
         self._samples.restore(state["samples"])
         self.is_finished = state["is_finished"]
         self._trainer.state = TrainerState.load_from_json(str(folder / "trainer_state.json"))
+        if self.is_finished:
+            # What comes after the training may use the model as that left it.
+            self._trainer.restore_end(folder)
         recorder = self._job.recorder
         recorder.restore((folder / paths.SERIES_NAME).read_bytes())
         recorder.note(step, "resumed", "note", f"went on from the checkpoint of step {step}")

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch.utils.data import Sampler
+from transformers.trainer_utils import align_special_tokens
 
 from pipeline.training.random_state import random_state, set_random_state
 from pipeline.training.state_files import read_state, write_state
@@ -55,6 +56,13 @@ class Resumable:
         """Put back what the beginning of a training sets to 0."""
         for name, value in read_state(directory, self._own_name())["running"].items():
             setattr(self, name, value.to(self.args.device) if isinstance(value, torch.Tensor) else value)
+
+    def restore_end(self: Any, directory: Path) -> None:
+        """Put the model and the generators in the state of a training that has ended."""
+        # The first thing that a training does.
+        align_special_tokens(self.model, self.processing_class)
+        self._load_from_checkpoint(str(directory))
+        self._load_rng_state(str(directory))
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Leave the card to the deploy stage: a checkpoint needs none."""

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.contract import paths
 from pipeline.contract.series import decode_events, decode_points
-from pipeline.training import checkpoint_key
+from pipeline.training import checkpoint_key, saving
 from pipeline.training.keeper import Keeper
 from pipeline.training.resumable import Resumable
 
@@ -103,7 +103,7 @@ def while_saving(step: int) -> Kill:
     return kill
 
 
-def before_writing(module: Any, name: str = "write_model") -> Kill:
+def before_writing(module: Any = saving, name: str = "write_model") -> Kill:
     """Kill when everything is trained and the model is about to be written."""
 
     def kill(patch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_killed_alignment_goes_on_bit_for_bit(objective: str) -> None:
     tiny_alignment.write_start()
     params = tiny_alignment.params(objective=objective, **SHORT)
-    kills = (during_step(4), during_step(7), while_saving(8), before_writing(align))
+    kills = (during_step(4), during_step(7), while_saving(8), before_writing())
     assert assert_resumes("align", lambda: align.run(params), *kills) == [[2], [6], [6], [8]]
 
 

@@ -14,9 +14,13 @@ import torch
 import yaml
 
 from pipeline.contract import paths
+from pipeline.contract.handing_on import pass_on
+from pipeline.contract.loading import check_params
+from pipeline.contract.manifest import read_manifest
 from pipeline.contract.params import Params
 from pipeline.contract.series import decode_events, decode_points
-from pipeline.stages import train
+from pipeline.stages import reward, train
+from pipeline.training import reward as reward_training
 from pipeline.training.checkpoint_files import CheckpointFiles
 from pipeline.training.checkpoint_key import checkpoint_key
 from pipeline.training.checkpoints import checkpoint_folder
@@ -62,7 +66,7 @@ KILLS: dict[str, tuple[Kill, list[int]]] = {
     "after an epoch": (during_step(7), [6]),
     "while saving": (while_saving(6), [3]),
     "while saving the end": (while_saving(11), [9]),
-    "before writing": (before_writing(train), [11]),
+    "before writing": (before_writing(), [11]),
 }
 
 
@@ -82,6 +86,19 @@ def test_every_method_goes_on_bit_for_bit(method: str) -> None:
 def test_packed_rows_go_on_bit_for_bit() -> None:
     params = tiny_training.write_project(**(SHORT | {"max_length": 32, "batch_size": 1, "packing": True}))
     assert resumes(params, during_step(8)) == [6]
+
+
+@pytest.mark.slow
+def test_a_reward_model_goes_on_bit_for_bit() -> None:
+    values = tiny_training.write_project().model_dump()
+    pass_on(read_manifest(paths.model_dir("base")), "train", paths.model_dir("train"))
+    for split in ("train", "validation", "test"):
+        tiny_training.write_preferences(split, 20)
+    short = {"max_steps": 8, "batch_size": 4, "eval_fraction": 0.25, "log_interval_steps": 3}
+    values["reward"] |= {"objective": "bradley_terry"} | short
+    params = check_params(values)
+    kills = (during_step(6), before_writing(reward_training, "write_reward_model"))
+    assert assert_resumes("reward", lambda: reward.run(params), *kills) == [[4], [8]]
 
 
 def test_what_was_seen_before_the_kill_counts_after_it() -> None:
