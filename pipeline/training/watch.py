@@ -21,11 +21,13 @@ class Watch:
         self._params = params.watch
         watch, stage = params.watch, job.stage
         self._loss, self._validation_loss = f"{stage}/loss", f"{job.validation}/loss"
+        self._validation_kl = f"{job.validation}/kl"
         self._detectors: dict[str, Any] = {
             "overfitting": Overfitting(watch.overfitting_patience),
             "spike": Spike(watch.spike_factor),
             "reward_collapse": RewardCollapse(),
-            "kl": Limit(f"{stage}/kl", watch.max_kl),
+            # The exact one: what is estimated from samples in between jumps about.
+            "kl": Limit(self._validation_kl, watch.max_kl),
         }
         if watch.early_stopping_metric is not None:
             self._detectors["early_stopping"] = self._early_stopping(watch.early_stopping_metric)
@@ -42,10 +44,9 @@ class Watch:
         if self._loss in metrics:
             self._losses.append(metrics[self._loss])
             self._see(step, "spike", metrics[self._loss])
-        for name, metric in (("reward_collapse", "zero_spread"), ("kl", "kl")):
-            value = metrics.get(f"{self._job.stage}/{metric}")
-            if value is not None:
-                self._see(step, name, value)
+        zero_spread = metrics.get(f"{self._job.stage}/zero_spread")
+        if zero_spread is not None:
+            self._see(step, "reward_collapse", zero_spread)
 
     def evaluation(self, step: int, metrics: Mapping[str, float], last: Mapping[str, float]) -> None:
         """Look at an evaluation; `last` holds the last value of every metric so far."""
@@ -53,6 +54,8 @@ class Watch:
         if self._validation_loss in metrics and self._losses:
             self._see(step, "overfitting", sum(self._losses) / len(self._losses), metrics[self._validation_loss])
         self._losses = []
+        if self._validation_kl in metrics:
+            self._see(step, "kl", metrics[self._validation_kl])
         metric = self._params.early_stopping_metric
         if metric is None:
             return

@@ -322,7 +322,8 @@ def test_an_alignment_that_goes_astray_is_seen(action: str) -> None:
     notes = Notes()
     watch = watch_of_align(notes, kl=action, max_kl=0.5, reward_collapse=action)
     for step, (kl, zero_spread) in enumerate([(0.1, 1.0), (0.2, 1.0), (0.6, 1.0), (0.7, 0.0), (0.4, 0.0), (0.9, 0.0)]):
-        watch.point(step, {"align/kl": kl, "align/zero_spread": zero_spread, "align/loss": -0.1})
+        watch.point(step, {"align/kl": 9.0, "align/zero_spread": zero_spread, "align/loss": -0.1})
+        watch.evaluation(step, {"align_validation/kl": kl}, {})
     seen = [(2, "reward_collapse", action), (2, "kl", action), (5, "kl", action)]
     assert notes.events == ([] if action == "off" else seen)
     assert (watch.num_events, watch.stopped) == (len(notes.events), action == "stop")
@@ -334,7 +335,7 @@ def test_what_was_watched_goes_on_from_its_state() -> None:
     watch = watch_of_align(whole, early_stopping_metric="align/kl", early_stopping_patience=2)
     for step, point in enumerate(points):
         watch.point(step, point)
-        watch.evaluation(step, {"align_validation/loss": 1.0}, point)
+        watch.evaluation(step, {"align_validation/kl": point["align/kl"]}, point)
     parted = Notes()
     state: Any = None
     for step, point in enumerate(points):
@@ -342,7 +343,7 @@ def test_what_was_watched_goes_on_from_its_state() -> None:
         if state is not None:
             watch.restore(json.loads(json.dumps(state)))
         watch.point(step, point)
-        watch.evaluation(step, {"align_validation/loss": 1.0}, point)
+        watch.evaluation(step, {"align_validation/kl": point["align/kl"]}, point)
         state = watch.state()
     assert parted.events == whole.events
     assert {event for _, event, _ in whole.events} == {"kl", "spike", "early_stopping"}
