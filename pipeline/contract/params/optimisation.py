@@ -32,7 +32,7 @@ class Watch(Section):
     reward_collapse: Action = "warn"
     """All completions of every prompt get the same reward, so that nothing can be learned (`align`)."""
     kl: Action = "warn"
-    """The policy is further from its reference model than max_kl (`align`)."""
+    """At an evaluation the policy is further from its reference model than max_kl (`align`)."""
     max_kl: float = Field(1.0, gt=0)
     """Nats per token."""
     num_samples: int = Field(4, ge=0, le=64)
