@@ -29,6 +29,13 @@ def own_reward(path: str, weight: float, stage: str, taken: Iterable[str] = ()) 
     return Reward(name, weight, lambda answers: _scores(path, function, answers))
 
 
+def source_files(paths_of_functions: Iterable[str]) -> list[Path]:
+    """Files of the project that own rewards come from."""
+    modules = {path.partition(":")[0].replace(".", "/") for path in paths_of_functions}
+    candidates = [Path(module, "__init__.py") for module in modules] + [Path(f"{module}.py") for module in modules]
+    return sorted(file for file in candidates if file.is_file())
+
+
 def _imported(path: str) -> Callable[..., Any]:
     """A function of the project; its root goes first on the import path, as for `python -m`."""
     module_name, _, name = path.partition(":")

@@ -53,11 +53,13 @@ def _align(params: Params, start: Manifest, recorder: StageRecorder) -> None:
     from pipeline.training.job import Job
 
     quiet_libraries()
+    from pipeline.evals.own_rewards import source_files
     from pipeline.training.policy_start import start_policy
     from pipeline.training.saving import write_model
 
     make_deterministic(params.align.seed, start.num_parameters)
-    with checkpoint_folder(params, "align", _INPUTS) as checkpoints:
+    own = source_files(function.function for function in params.align.rewards.functions)
+    with checkpoint_folder(params, "align", (*_INPUTS, *own)) as checkpoints:
         job = Job("align", params.align.objective, recorder, checkpoints)
         policy = start_policy(params.align, start, params.base)
         trained = _learn(params, job, policy)

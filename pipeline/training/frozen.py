@@ -18,5 +18,5 @@ def frozen_sha256(model: Any) -> str | None:
             num_frozen += 1
             digest.update(f"{name} {parameter.dtype} {tuple(parameter.shape)}\0".encode())
             whole = parameter.full_tensor() if isinstance(parameter, DTensor) else parameter
-            digest.update(whole.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+            digest.update(memoryview(whole.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()))
     return digest.hexdigest() if num_frozen else None

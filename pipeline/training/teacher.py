@@ -79,7 +79,8 @@ def _start(
 ) -> tuple[Manifest, dict[str, float]]:
     """The model before its adaptation; what was pretrained before an interruption is taken up again."""
     directory, memory = checkpoints / _UNADAPTED, checkpoints / "pretrained.json"
-    if origin.source == "starter" and memory.is_file():
+    # The folder is gone when the last run was killed after it had moved the base to its place.
+    if origin.source == "starter" and memory.is_file() and directory.is_dir():
         start, known = read_manifest(directory), json.loads(memory.read_bytes())
         recorder.record.step = known["step"]
         if CheckpointFiles(_folder_of(start, checkpoints)).last() is None:
