@@ -17,6 +17,6 @@ def frozen_sha256(model: Any) -> str | None:
         if not parameter.requires_grad:
             num_frozen += 1
             digest.update(f"{name} {parameter.dtype} {tuple(parameter.shape)}\0".encode())
-            whole = parameter.full_tensor() if isinstance(parameter, DTensor) else parameter
-            digest.update(memoryview(whole.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()))
+            whole: Any = parameter.full_tensor() if isinstance(parameter, DTensor) else parameter
+            digest.update(whole.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest() if num_frozen else None
