@@ -98,7 +98,9 @@ def begin_process() -> None:
 def _start(module: str, rank: int, num_processes: int, port: int, folder: Path) -> subprocess.Popen[bytes]:
     place = {RANK: rank, LOCAL_RANK: rank, "WORLD_SIZE": num_processes, "LOCAL_WORLD_SIZE": num_processes}
     place |= {"MASTER_PORT": port, _LAUNCHER: os.getpid()}
-    environment = os.environ | {name: str(value) for name, value in place.items()}
+    # Otherwise accelerate chooses, and warns of it.
+    threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // num_processes))}
+    environment = threads | dict(os.environ) | {name: str(value) for name, value in place.items()}
     environment |= {"MASTER_ADDR": "127.0.0.1", _SHARED_FOLDER: str(folder)}
     command = [sys.executable, "-m", module]
     with _errors_file(folder, rank).open("wb") as errors:

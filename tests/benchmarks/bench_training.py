@@ -64,6 +64,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--words", type=int, default=12, help="longest prompt, in words; answers have half of it")
     parser.add_argument("--equal-lengths", action="store_true", help="no padding on either side: what our frame costs")
+    parser.add_argument("--packing", action="store_true", help="rows packed into full ones, on both sides")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--defaults", action="store_true", help="each side with its own defaults instead of equal ones")
     parser.add_argument("--one", choices=("ours", "plain"), help=argparse.SUPPRESS)
@@ -73,7 +74,8 @@ def _options() -> argparse.Namespace:
 
 def _run(side: str, folder: str, options: argparse.Namespace) -> dict[str, float]:
     arguments = ["--size", options.size, "--peft", options.peft, "--steps", str(options.steps)]
-    arguments += ["--batch-size", str(options.batch_size), *(["--defaults"] if options.defaults else [])]
+    arguments += ["--batch-size", str(options.batch_size)]
+    arguments += [f"--{name}" for name in ("defaults", "packing") if getattr(options, name)]
     command = [sys.executable, __file__, *arguments, "--one", side, "--project", folder]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
@@ -104,8 +106,10 @@ def _make_project(root: Path, options: argparse.Namespace) -> None:
         **shape,
     )
     torch.manual_seed(0)
+    # Made in the type that it is saved in: 8 billion weights would fill twice the memory on the way.
+    torch.set_default_dtype(torch.float32 if options.size == "tiny" else torch.bfloat16)
     model: Any = Qwen3ForCausalLM(config)
-    model.to(torch.float32 if options.size == "tiny" else torch.bfloat16)
+    torch.set_default_dtype(torch.float32)
     model.generation_config.eos_token_id = model.config.eos_token_id = tokenizer.eos_token_id
     model.save_pretrained("source")
     tokenizer.save_pretrained("source")
@@ -146,6 +150,7 @@ def _params(options: argparse.Namespace) -> Any:
         "peft": options.peft,
         "max_steps": options.steps,
         "batch_size": options.batch_size,
+        "packing": options.packing,
         "log_interval_steps": 10,
     }
     return check_params({"base": {"source": "source"}, "train": train | ({} if options.defaults else equal)})
@@ -188,6 +193,7 @@ def _plain(options: argparse.Namespace) -> None:
     on_cuda = torch.cuda.is_available()
     torch.set_num_threads(1 if options.size == "tiny" else os.cpu_count() or 1)
     settings: dict[str, Any] = {"max_steps": options.steps, "per_device_train_batch_size": options.batch_size}
+    settings |= {"packing": options.packing, "eval_packing": False}
     settings |= {"eval_strategy": "steps", "eval_steps": options.steps}
     settings |= {"save_strategy": "steps", "save_steps": options.steps}
     settings |= {"output_dir": "plain", "report_to": "none", "logging_steps": 10, "disable_tqdm": True}
