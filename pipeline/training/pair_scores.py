@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_NUM_BINS = 10
+_BINS_PER_UNIT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def by_category(scores: Sequence[PairScore]) -> dict[str, dict[str, float]]:
 
 
 def calibration_error(scores: Sequence[PairScore]) -> float:
-    """How far the model's confidence in its ranking is from the share that it ranks right, over ten bins.
+    """How far the model's confidence in its ranking is from the share that it ranks right, over bins of a tenth.
 
     >>> calibration_error([PairScore("", 9.0, -9.0, 18.0), PairScore("", -9.0, 9.0, -18.0)])
     0.5
@@ -67,7 +67,9 @@ def calibration_error(scores: Sequence[PairScore]) -> float:
     bins: dict[int, list[tuple[float, bool]]] = {}
     for score in scores:
         confidence = 1 / (1 + math.exp(-min(abs(score.lead), 700.0)))
-        bins.setdefault(min(int(confidence * _NUM_BINS), _NUM_BINS - 1), []).append((confidence, score.margin > 0))
+        bins.setdefault(min(int(confidence * _BINS_PER_UNIT), _BINS_PER_UNIT - 1), []).append(
+            (confidence, score.margin > 0)
+        )
     gaps = [
         abs(math.fsum(confidence for confidence, _ in found) - sum(right for _, right in found))
         for _, found in sorted(bins.items())

@@ -10,6 +10,7 @@ from trl.trainer.reward_trainer import RewardTrainer
 from pipeline.models.likelihood import answer_log_probs
 from pipeline.models.reward_model import Row, pad_right
 from pipeline.training.sampling import LengthBucketSampler, step_size
+from pipeline.training.shared_rows import sum_of_all
 
 _FIGURES = ("accuracy", "margin", "mean_reward")
 
@@ -39,13 +40,12 @@ class PairTrainer(RewardTrainer):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Put the exact figures in place of the means over batches."""
         if "eval_loss" in logs and self._eval_batches:
-            total = sum(size for size, _ in self._eval_batches)
-            exact = {
-                name: sum(size * figures[name] for size, figures in self._eval_batches) / total
-                for name in ("loss", *_FIGURES)
-            }
-            logs["eval_loss"] = exact.pop("loss")
-            self._metrics["eval"].update({name: [value] for name, value in exact.items()})
+            sizes = [size for size, _ in self._eval_batches]
+            sums = (sum(size * figures[name] for size, figures in self._eval_batches) for name in ("loss", *_FIGURES))
+            # All processes must agree on the best step: each one waits for the others to save it.
+            total, *exact = sum_of_all(self, sum(sizes), *sums)
+            logs["eval_loss"], *means = (value / total for value in exact)
+            self._metrics["eval"].update({name: [value] for name, value in zip(_FIGURES, means, strict=True)})
             self._eval_batches = []
         super().log(logs, start_time)
 

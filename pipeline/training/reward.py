@@ -151,7 +151,8 @@ def _splits(
 def _adapted(model: PreTrainedModel, params: Reward) -> Any:
     """The model with what is trained: every weight, or an adapter beside the score head."""
     if params.peft == "none":
-        return model
+        # What an adapter was merged into has been frozen since that was loaded.
+        return model.requires_grad_(True)
     try:
         task = TaskType.SEQ_CLS if params.objective == "bradley_terry" else TaskType.CAUSAL_LM
         tuned = get_peft_model(model, lora_config(params.lora, task))
@@ -183,7 +184,10 @@ def _restore(model: Any, checkpoint: Path) -> None:
     weights: dict[str, torch.Tensor] = {}
     for file in weight_files(checkpoint):
         weights |= load_file(file)
-    model.load_state_dict(weights)
+    with torch.no_grad():
+        # A weight that two layers share has one name here, and in the file.
+        for name, parameter in model.named_parameters():
+            parameter.copy_(weights[name])
 
 
 def score_test_pairs(directory: Path, params: Reward, trust_remote_code: bool) -> list[PairScore]:

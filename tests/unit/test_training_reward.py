@@ -26,7 +26,7 @@ from pipeline.training import pair_scores
 from pipeline.training.pair_scores import PairScore, by_category, summarise
 from tests.unit import tiny_training
 
-METHODS = (("bradley_terry", "lora"), ("bradley_terry", "none"), ("likelihood", "lora"))
+METHODS = (("bradley_terry", "lora"), ("bradley_terry", "none"), ("likelihood", "lora"), ("likelihood", "none"))
 DIRECTORY = paths.model_dir("reward")
 CPU = torch.device("cpu")
 
@@ -106,7 +106,8 @@ def test_a_reward_model_learns_to_rank_and_loads_by_itself(
     assert [step.stage for step in manifest.lineage] == ["train", "reward"]
     assert (manifest.method, manifest.adapters) == ("full" if peft == "none" else "lora", ())
     assert manifest.num_parameters == sum(parameter.numel() for parameter in plain.parameters())
-    assert 0 < manifest.num_trainable_parameters <= manifest.num_parameters
+    assert (manifest.num_trainable_parameters == manifest.num_parameters) is (peft == "none")
+    assert manifest.num_trainable_parameters > 0
     assert manifest.weights_sha256 == hash_weights(weight_files(DIRECTORY))
 
 
