@@ -32,6 +32,8 @@ METRICS: dict[str, Metric] = {
     "calibration_error": Metric("lower", "", "distance between the confidence in rankings and the share that is right"),
     "reward": Metric("higher", "", "mean reward of the completions"),
     "reward_std": Metric("none", "", "spread of the rewards"),
+    "chosen_reward": Metric("none", "", "mean implicit reward of the chosen answers; only the margin says which way"),
+    "rejected_reward": Metric("none", "", "mean implicit reward of the rejected answers"),
     "margin": Metric("higher", "", "mean difference between the chosen and the rejected answer"),
     "kl": Metric("lower", "nats/token", "divergence of the policy from its reference model"),
     "divergence": Metric("lower", "nats/token", "divergence of the student from the teacher"),
@@ -55,6 +57,7 @@ METRICS: dict[str, Metric] = {
 
 # Metrics of projects that finetui did not write are judged by the words that the field uses.
 _HIGHER = ("acc", "f1", "auc", "precision", "recall", "bleu", "rouge", "reward", "score", "map", "iou", "r2", "exact")
+_ONE_REWARD = "reward_"
 _LOWER = ("loss", "error", "perplexity", "mse", "mae", "rmse", "wer", "cer", "time", "latency", "duration")
 
 
@@ -68,6 +71,9 @@ def direction(name: str) -> Direction:
     part = last_part(name)
     if part in METRICS:
         return METRICS[part].direction
+    if part.startswith(_ONE_REWARD):
+        # A name that a project gave: `answer` has the field's word error rate in it.
+        return METRICS["reward"].direction
     if any(word in part for word in _LOWER):
         return "lower"
     return "higher" if any(word in part for word in _HIGHER) else "none"

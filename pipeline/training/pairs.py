@@ -57,8 +57,8 @@ def encode_pairs(
         pairs.categories.append(row["category"])
     if not pairs.chosen:
         raise StageError(
-            f"reward.max_length: every pair in {paths.preferences_file(split)} is longer than {max_length} tokens; "
-            "raise it"
+            f"reward.max_length: every pair in {paths.preferences_file(split)} is longer than {max_length} tokens, "
+            "as many as it or the model's positions allow; raise it, or lower prepare.max_tokens"
         )
     return EncodedPairs(pairs.chosen, pairs.rejected, pairs.categories, num_dropped)
 

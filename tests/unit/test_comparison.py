@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.contract.metrics import direction
 from pipeline.contract.params import Params
 from tui.core.columns import choose_columns, sort_key
 from tui.core.comparison import compare
@@ -30,6 +31,20 @@ def test_a_change_is_judged_by_the_direction_of_its_metric() -> None:
     assert [(cell.delta, cell.verdict) for cell in rows["test/loss"].cells] == [(0, "equal"), (-0.5, "better")]
     assert rows["test/exact_match"].cells[1].verdict == "worse"
     assert (rows["epoch"].cells[1].delta, rows["epoch"].cells[1].verdict) == (2, "none")
+
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("align/reward_answer", "higher"),
+        ("train/reward_std", "none"),
+        ("align/rejected_reward", "none"),
+        ("eval.wer", "lower"),
+        ("eval/accuracy_top5", "higher"),
+    ],
+)
+def test_the_name_of_an_own_reward_does_not_turn_it_round(name: str, way: str) -> None:
+    assert direction(name) == way
 
 
 def test_missing_is_not_zero() -> None:
@@ -171,7 +186,9 @@ def test_a_param_that_means_nothing_to_the_method_is_not_shown() -> None:
         ({"train.objective": "merge"}, "train.merge.adapters", "train.learning_rate"),
         ({"train.objective": "merge"}, "train.merge.combination", "train.merge.density"),
         ({}, "align.rewards.exact_match", "align.rewards.max_tokens"),
-        ({"align.objective": "dpo"}, "align.dpo.loss", "align.rollout.temperature"),
+        ({"align.objective": "dpo"}, "align.rollout.max_new_tokens", "align.rollout.temperature"),
+        ({"align.objective": "kto"}, "align.watch.overfitting", "align.dpo.loss"),
+        ({"align.objective": "grpo"}, "align.watch.reward_collapse", "align.watch.overfitting"),
         ({"align.objective": "grpo"}, "align.rollout.temperature", "align.dpo.loss"),
         ({"align.objective": "rloo", "align.peft": "none"}, "align.beta", "align.lora.r"),
         ({"teacher.source": "starter"}, "teacher.train.learning_rate", "teacher.train.lora.r"),

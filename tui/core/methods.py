@@ -23,6 +23,7 @@ _HANDED_ON = {"none": "base", "teacher": "teacher", "merge": "merge"}
 _STARTED = ("pissa", "olora")
 _FROM_REWARDS = ("rloo", "grpo")
 _NONE = (None, "none")
+_SAMPLES = ("num_samples", "sample_interval", "sample_max_new_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ NEEDS: tuple[Need, ...] = (
     Need(("teacher.starter.", "teacher.seed"), "teacher.source", ("starter",)),
     Need(("teacher.train.",), "teacher.objective", ("sft",)),
     _never("teacher.train.watch.reward_collapse", "teacher.train.watch.kl", "teacher.train.watch.max_kl"),
+    _never(*(f"teacher.train.watch.{name}" for name in _SAMPLES)),
     *_adaptation("teacher.train."),
     Need(
         ("train.",), "train.objective", ("sft", "distill"), but=("train.objective", "train.seed", "train.merge.")
@@ -115,7 +117,7 @@ NEEDS: tuple[Need, ...] = (
     Need(("reward.center_coefficient",), "reward.objective", ("bradley_terry",)),
     Need(("reward.beta",), "reward.objective", ("likelihood",)),
     _never("reward.watch.reward_collapse", "reward.watch.kl", "reward.watch.max_kl"),
-    _never("reward.watch.num_samples", "reward.watch.sample_interval", "reward.watch.sample_max_new_tokens"),
+    _never(*(f"reward.watch.{name}" for name in _SAMPLES)),
     *_optimisation("reward."),
     *_lora("reward."),
     # evaluate scores every model with the rewards that have a weight, aligned or not
@@ -123,7 +125,10 @@ NEEDS: tuple[Need, ...] = (
     Need(("align.dpo.",), "align.objective", ("dpo",)),
     Need(("align.kto.",), "align.objective", ("kto",)),
     Need(("align.grpo.",), "align.objective", ("grpo",)),
-    Need(("align.rollout.", "align.watch.reward_collapse"), "align.objective", _FROM_REWARDS),
+    # the answers that dpo and kto are measured by have a length, too
+    Need(("align.rollout.",), "align.objective", _FROM_REWARDS, but=("align.rollout.max_new_tokens",)),
+    Need(("align.watch.reward_collapse",), "align.objective", _FROM_REWARDS),
+    Need(("align.watch.overfitting", "align.watch.overfitting_patience"), "align.objective", ("dpo", "kto")),
     Need(("align.rewards.max_tokens",), "align.rewards.length_penalty", other_than=(0,)),
     *_optimisation("align."),
     *_lora("align."),

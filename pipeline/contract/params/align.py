@@ -75,7 +75,7 @@ class Rollout(Section):
     num_generations: int = Field(8, ge=2)
     """Completions per prompt; must divide batch_size x gradient_accumulation_steps x num_processes."""
     max_new_tokens: int = Field(64, ge=1)
-    """Longest completion, in tokens."""
+    """Longest completion, in tokens; also of the answers that `dpo` and `kto` are measured by."""
     temperature: float = Field(1.0, gt=0, le=5)
     """Sampling temperature."""
     top_p: float = Field(1.0, gt=0, le=1)
@@ -137,7 +137,7 @@ class Align(Optimisation, AlignMethod):
     grpo: Grpo = Grpo()
     """Used when objective is `grpo`."""
     rollout: Rollout = Rollout()
-    """Used when objective is `rloo` or `grpo`."""
+    """Used when objective is `rloo` or `grpo`; max_new_tokens by `dpo` and `kto`, too."""
     rewards: Rewards = Rewards()
     """Used when objective is `rloo` or `grpo`; `evaluate` scores with them too."""
     lora: Lora = Lora()
