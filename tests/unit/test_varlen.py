@@ -1,5 +1,7 @@
 """Attention over packed rows: equal to that over rows alone; a stand-in computes what CUDA's kernel would."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +10,11 @@ from torch.nn.attention import varlen
 from transformers import GPT2Config, LlamaConfig, LlamaForCausalLM, MistralConfig, Qwen3Config, Qwen3ForCausalLM
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
+from pipeline.contract import paths
+from pipeline.models import varlen as our_varlen
 from pipeline.models.varlen import NAME, attend_to_documents, is_plain, register
+from pipeline.stages import train
+from tests.unit import tiny_training
 
 SHAPE: dict[str, Any] = {
     "vocab_size": 64,
@@ -141,3 +147,22 @@ def test_other_kinds_of_attention_are_left_alone(config: Any, expected: bool) ->
 def test_without_cuda_nothing_changes(model: Any) -> None:
     assert not attend_to_documents(model, torch.device("cpu"))
     assert model.config._attn_implementation == "sdpa"
+
+
+def test_a_training_on_packed_rows_comes_to_the_same(
+    kernel: Kernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    params = tiny_training.write_project(packing=True, max_length=128, batch_size=2, max_steps=2, eval_fraction=1.0)
+
+    def trained() -> dict[str, float]:
+        train.run(params)
+        return dict(json.loads((paths.metrics_dir("train") / paths.METRICS_NAME).read_bytes()))
+
+    by_mask = trained()
+    assert kernel.num_calls == 0
+    monkeypatch.setattr(our_varlen, "_is_able", lambda _: True)
+    by_kernel = trained()
+    # Two layers, in two steps and one evaluation of one batch.
+    assert kernel.num_calls == 6
+    assert by_kernel == pytest.approx(by_mask, rel=1e-4)
