@@ -10,7 +10,7 @@ from pipeline.evals.encoding import encode_example
 from pipeline.evals.examples import Example
 from pipeline.evals.likelihood import Likelihood, likelihoods
 from pipeline.evals.text_scores import chrf, exact_match, final_answer, rouge_l
-from pipeline.models.answers import Answers
+from pipeline.models.answers import Answers, answer_text
 from pipeline.models.chat import stop_token_id
 from pipeline.models.generation import Decoding, batches_by_length, decoding_of, generate
 from pipeline.models.loading import LoadedModel
@@ -91,7 +91,7 @@ def score(
     decoding: Decoding,
 ) -> ExampleScore:
     """Score one answer."""
-    prediction: str = tokenizer.decode(answer_ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    prediction = answer_text(tokenizer, answer_ids)
     answer = final_answer(prediction)
     return ExampleScore(
         prediction,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.contract.manifest import Adapter, Manifest
+from pipeline.contract.manifest import Adapter, Manifest, read_manifest
 from tests.unit.store_repos import RepoBuilder, lock
 from tui.__main__ import main
 
@@ -62,7 +62,7 @@ def test_each_adapter_is_listed_with_the_stage_that_trained_it(
     assert found[0]["num_bytes"] == 1500
     assert found[0]["num_parameters"] == 4_224
     assert found[0]["base_sha256"] == "b" * 64
-    assert found[0]["files"] == ["adapter_config.json", "adapter_model.safetensors"]
+    assert found[0]["files"] == ["adapter_config.json", "adapter_model.safetensors", "model.json"]
     assert run(builder, "--csv") == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert len(rows) == 3
@@ -74,7 +74,9 @@ def test_each_adapter_is_listed_with_the_stage_that_trained_it(
 def test_an_export_holds_the_files_and_nothing_of_the_cache(builder: RepoBuilder, tmp_path: Path) -> None:
     target = tmp_path / "new" / "dora"
     assert run(builder, "export", "one", str(target)) == 0
-    assert {path.name for path in target.iterdir()} == {"adapter_config.json", "adapter_model.safetensors"}
+    names = {"adapter_config.json", "adapter_model.safetensors", "model.json"}
+    assert {path.name for path in target.iterdir()} == names
+    assert read_manifest(target).weights_sha256 == "b" * 64
     assert (target / "adapter_model.safetensors").read_bytes() == b"w" * 1500
     (target / "adapter_model.safetensors").write_bytes(b"changed")
     assert run(builder, "export", "one", str(tmp_path / "again")) == 0

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.contract import paths
+from pipeline.contract.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from pipeline.contract.manifest import MANIFEST_NAME, Adapter, Manifest, read_manifest_file
 from pipeline.contract.problems import StageError
 from pipeline.contract.stages import STAGES
 from tui.core.adapters import StoredAdapter
 from tui.store.dvc_cache import DvcCache, Outs
 
-_CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _FAMILY = {"use_dora": "dora", "use_rslora": "rslora"}
 
 
@@ -82,14 +82,15 @@ def _of_stage(place: Place, stage: str) -> Iterator[StoredAdapter]:
         return
     for adapter in manifest.adapters:
         if str(adapter.path).startswith(f"{folder}/"):
-            yield _stored(place, stage, manifest, adapter)
+            yield _stored(place, stage, manifest, adapter, found)
 
 
-def _stored(place: Place, stage: str, manifest: Manifest, adapter: Adapter) -> StoredAdapter:
+def _stored(place: Place, stage: str, manifest: Manifest, adapter: Adapter, manifest_file: Path) -> StoredAdapter:
     names = [name for name in place.below(adapter.path) if _is_inside(name)]
     files = {name: found for name in names if (found := place.find(f"{adapter.path}/{name}")) is not None}
-    config = _config(files.get(_CONFIG))
-    weights = files.get(_WEIGHTS)
+    config = _config(files.get(ADAPTER_CONFIG))
+    weights = files.get(ADAPTER_WEIGHTS)
+    is_whole = len(files) == len(names) and weights is not None
     return StoredAdapter(
         stage=stage,
         path=adapter.path,
@@ -100,7 +101,8 @@ def _stored(place: Place, stage: str, manifest: Manifest, adapter: Adapter) -> S
         num_bytes=weights.stat().st_size if weights is not None else None,
         base_source=manifest.base_source,
         base_sha256=manifest.weights_sha256,
-        files=files if len(files) == len(names) and weights is not None else {},
+        # The manifest goes along: it tells the base, and the adapters below, without which this one means nothing.
+        files={**files, MANIFEST_NAME: manifest_file} if is_whole else {},
     )
 
 
