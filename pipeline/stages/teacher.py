@@ -52,8 +52,8 @@ def _teach(params: Params, recorder: StageRecorder) -> None:
     from pipeline.training.teacher_answers import answer_prompts, num_batches
 
     quiet_libraries()
-    made = make_teacher(params, corpus_documents, recorder, num_batches(params.teacher))
-    make_deterministic(params.teacher.seed, made.manifest.num_parameters)
-    metrics, resources = answer_prompts(load_model(made.manifest, origin_of(params)), params.teacher, recorder)
-    size = {"teacher/num_parameters": made.manifest.num_parameters}
-    recorder.finish(made.metrics | metrics | size, made.resources | resources)
+    with make_teacher(params, corpus_documents, recorder, num_batches(params.teacher)) as made:
+        make_deterministic(params.teacher.seed, made.manifest.num_parameters)
+        metrics, resources = answer_prompts(load_model(made.manifest, origin_of(params)), params.teacher, recorder)
+        size = {"teacher/num_parameters": made.manifest.num_parameters}
+        recorder.finish(made.metrics | metrics | size, made.resources | resources)

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -46,26 +48,33 @@ def origin_of(params: Params) -> Base:
     )
 
 
-def make_teacher(params: Params, documents: Documents, recorder: StageRecorder, num_after: int) -> Made:
-    """Fill data/models/teacher; `num_after` steps of the stage will follow."""
+@contextmanager
+def make_teacher(params: Params, documents: Documents, recorder: StageRecorder, num_after: int) -> Iterator[Made]:
+    """Fill data/models/teacher; `num_after` steps of the stage follow inside, and a kill there repeats no training."""
     origin = origin_of(params)
     if params.teacher.objective == "none":
         recorder.begin_part(0, num_after)
         manifest, metrics = materialise("teacher", origin, DIRECTORY, documents, recorder)
         recorder.begin_part(recorder.record.step or 0, 0)
-        return Made(manifest, metrics, {})
+        yield Made(manifest, metrics, {})
+        return
     with checkpoint_folder(
         params, "teacher", [paths.split_file("train"), paths.split_file("validation")]
     ) as checkpoints:
         recorder.begin_part(0, num_after)
-        start, metrics = _start(origin, checkpoints, documents, recorder)
-        num_before = recorder.record.step or 0
-        recorder.begin_part(num_before, num_after)
-        make_deterministic(params.teacher.train.seed, start.num_parameters)
-        job = Job("teacher", "sft", recorder, _folder_of(start, checkpoints))
-        trained = fine_tune(job, params.teacher.train, start, origin)
-        recorder.begin_part(num_before + int(trained.metrics["teacher/num_steps"]), 0)
-        manifest = _write(start, checkpoints / _UNADAPTED, trained, origin)
+        yield _adapt(params, checkpoints, documents, recorder, num_after)
+
+
+def _adapt(params: Params, checkpoints: Path, documents: Documents, recorder: StageRecorder, num_after: int) -> Made:
+    origin = origin_of(params)
+    start, metrics = _start(origin, checkpoints, documents, recorder)
+    num_before = recorder.record.step or 0
+    recorder.begin_part(num_before, num_after)
+    make_deterministic(params.teacher.train.seed, start.num_parameters)
+    job = Job("teacher", "sft", recorder, _folder_of(start, checkpoints))
+    trained = fine_tune(job, params.teacher.train, start, origin)
+    recorder.begin_part(num_before + int(trained.metrics["teacher/num_steps"]), 0)
+    manifest = _write(start, checkpoints / _UNADAPTED, trained, origin)
     return Made(manifest, metrics | trained.metrics, trained.resources)
 
 
@@ -79,8 +88,7 @@ def _start(
 ) -> tuple[Manifest, dict[str, float]]:
     """The model before its adaptation; what was pretrained before an interruption is taken up again."""
     directory, memory = checkpoints / _UNADAPTED, checkpoints / "pretrained.json"
-    # The folder is gone when the last run was killed after it had moved the base to its place.
-    if origin.source == "starter" and memory.is_file() and directory.is_dir():
+    if origin.source == "starter" and memory.is_file():
         start, known = read_manifest(directory), json.loads(memory.read_bytes())
         recorder.record.step = known["step"]
         if CheckpointFiles(_folder_of(start, checkpoints)).last() is None:
@@ -93,14 +101,16 @@ def _start(
 
 
 def _write(start: Manifest, start_dir: Path, trained: Trained, origin: Base) -> Manifest:
-    """Write the adapted teacher; what an adapter lies on moves into its folder, else it is no longer needed."""
+    """Write the adapted teacher, with what an adapter lies on in its folder."""
     if trained.step.method == "full":
-        manifest = write_model(DIRECTORY, start, trained, origin.trust_remote_code)
-        shutil.rmtree(start_dir)
-        return manifest
+        return write_model(DIRECTORY, start, trained, origin.trust_remote_code)
     place = DIRECTORY / _UNADAPTED
     moved = replace(start, weights=place.as_posix(), tokenizer=place.as_posix())
     manifest = write_model(DIRECTORY, moved, trained, origin.trust_remote_code)
-    shutil.move(start_dir, place)
+    if origin.source == "starter":
+        # Small, and after a kill it would have to be pretrained again; any other source is taken anew.
+        shutil.copytree(start_dir, place)
+    else:
+        shutil.move(start_dir, place)
     moved.write(place)
     return manifest

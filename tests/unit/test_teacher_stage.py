@@ -21,13 +21,13 @@ from pipeline.models.chat import encode_example, encode_prompt, stop_token_id
 from pipeline.models.generation import decoding_of, generate
 from pipeline.models.loading import load_model
 from pipeline.stages import teacher, train
-from pipeline.training import checkpoint_key
+from pipeline.training import checkpoint_key, teacher_answers
 from pipeline.training import teacher as making
 from pipeline.training.rows import read_rows
 from pipeline.training.teacher_table import read_teacher
 from pipeline.training.tempering import INVERSE_TEMPERATURES
 from tests.unit import tiny_teacher, tiny_training
-from tests.unit.resuming import assert_resumes, during_step
+from tests.unit.resuming import assert_resumes, before_writing, during_step
 
 STARTER = {
     "hidden_size": 16, "num_layers": 1, "num_heads": 2, "num_kv_heads": 1,
@@ -200,6 +200,18 @@ def test_an_interrupted_adaptation_goes_on_bit_for_bit() -> None:
     params = starter(max_steps=8, eval_fraction=0.25)
     (steps,) = assert_resumes("teacher", lambda: teacher.run(params), during_step(7))
     assert steps == [20 + 6]
+
+
+@pytest.mark.parametrize("peft", ["none", "lora"])
+def test_a_kill_while_the_teacher_answers_repeats_no_training(peft: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    materialise: Any = making.materialise
+    monkeypatch.setattr(making, "materialise", lambda stage, *given: made.append(stage) or materialise(stage, *given))
+    tiny_teacher.write_start()
+    params = starter(peft=peft)
+    kill = before_writing(teacher_answers, "write_facts")
+    assert assert_resumes("teacher", lambda: teacher.run(params), kill) == [[20 + 4]]
+    assert made == ["teacher"] * 2  # undisturbed, and before the kill
 
 
 def test_what_is_wrong_with_a_source_is_told_by_the_teachers_keys() -> None:
