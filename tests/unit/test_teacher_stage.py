@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from pipeline.contract.series import decode_points
 from pipeline.models.chat import encode_example, encode_prompt, stop_token_id
 from pipeline.models.generation import decoding_of, generate
 from pipeline.models.loading import load_model
+from pipeline.models.origin import materialise
 from pipeline.stages import teacher, train
 from pipeline.training import checkpoint_key, teacher_answers
 from pipeline.training import teacher as making
@@ -204,14 +206,13 @@ def test_an_interrupted_adaptation_goes_on_bit_for_bit() -> None:
 
 @pytest.mark.parametrize("peft", ["none", "lora"])
 def test_a_kill_while_the_teacher_answers_repeats_no_training(peft: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[str] = []
-    materialise: Any = making.materialise
-    monkeypatch.setattr(making, "materialise", lambda stage, *given: made.append(stage) or materialise(stage, *given))
+    made = Mock(wraps=materialise)
+    monkeypatch.setattr(making, "materialise", made)
     tiny_teacher.write_start()
     params = starter(peft=peft)
     kill = before_writing(teacher_answers, "write_facts")
     assert assert_resumes("teacher", lambda: teacher.run(params), kill) == [[20 + 4]]
-    assert made == ["teacher"] * 2  # undisturbed, and before the kill
+    assert made.call_count == 2  # undisturbed, and before the kill
 
 
 def test_what_is_wrong_with_a_source_is_told_by_the_teachers_keys() -> None:
