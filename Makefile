@@ -41,7 +41,7 @@ demo-quick: setup
 	$(BIN)/python -P -m tui.cli.demo $(DEMO) --quick
 
 test: setup
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 8 --dist loadfile
 
 check: setup
 	$(BIN)/ruff format --check tui pipeline tests
