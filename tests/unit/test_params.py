@@ -158,6 +158,7 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
             ("train.lora", {}),
             ("teacher.train.lora", {"teacher": TEACHER | {"train": {"peft": "lora"}}}),
             ("align.lora", {"align": {"objective": "dpo"}}),
+            ("reward.lora", {"reward": {"objective": "likelihood"}}),
         )
         for key, text, lora in (
             ("target_modules", "leave lm_head out", {"target_modules": ["q_proj", "lm_head"]}),
@@ -237,10 +238,29 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
         "kept by row",
         {"teacher": TEACHER, "train": {"objective": "distill", "packing": True}},
     ),
+    (
+        "prepare.preferences.source",
+        "name a file",
+        {"prepare": {"preferences": {"source": "none"}}, "align": {"objective": "kto"}},
+    ),
+    (
+        "prepare.preferences.format",
+        "come alone",
+        {"prepare": {"preferences": {"format": "rated"}}, "reward": {"objective": "likelihood"}},
+    ),
+    (
+        "align.peft",
+        "ends in a soft prompt",
+        {
+            "teacher": TEACHER | {"train": {"peft": "p_tuning"}},
+            "train": {"objective": "teacher"},
+            "align": {"objective": "dpo"},
+        },
+    ),
     ("align.peft", "no adapter", {"train": {"peft": "none"}, "align": {"objective": "kto", "peft": "continue"}}),
     (
         "align.gradient_checkpointing",
-        "prefix is lost",
+        "has a prefix",
         {
             "train": {"peft": "prefix_tuning"},
             "align": {"objective": "dpo", "peft": "continue", "gradient_checkpointing": True},

@@ -35,7 +35,7 @@ class Preferences(Section):
     """Comparisons of answers, for the stages `reward` and `align`."""
 
     source: str = Field("auto", min_length=1)
-    """`auto` (generated for the starter, else none), `none`, or a file or folder of .jsonl, .json, .csv or .parquet."""
+    """`auto` (generated for the starter, else pairs in its rows), `none`, or a file or folder as for the rows."""
     format: Literal["auto", "pairs", "rated"] = "auto"
     """`pairs` has prompt, chosen, rejected; `rated` has prompt, completion, label (good or bad); `auto` looks."""
     max_rows: int | None = Field(None, ge=1)

@@ -15,6 +15,16 @@ def is_trained(params: Params) -> bool:
     return params.train.objective in ("sft", "distill")
 
 
+def peft_left(params: Params) -> str:
+    """What lies on the model that `train` leaves: a value of `train.peft`."""
+    match params.train.objective:
+        case "merge":
+            return "lora"
+        case "teacher":
+            return params.teacher.train.peft if _is_teacher_trained(params) else "none"
+    return params.train.peft if is_trained(params) else "none"
+
+
 def _is_teacher_trained(params: Params) -> bool:
     return params.teacher.source != "none" and params.teacher.objective == "sft"
 
@@ -157,6 +167,9 @@ ADAPTING_RULES = (
     _quantized_start_rule("teacher.train.lora", lambda p: p.teacher.train.lora, _is_teacher_lora),
     *_lora_rules(
         "align.lora", lambda p: p.align.lora, lambda p: p.align.objective != "none" and p.align.peft == "lora"
+    ),
+    *_lora_rules(
+        "reward.lora", lambda p: p.reward.lora, lambda p: p.reward.objective != "none" and p.reward.peft == "lora"
     ),
     _no_quantization("reward.lora", lambda p: p.reward.lora),
     _no_quantization("align.lora", lambda p: p.align.lora),

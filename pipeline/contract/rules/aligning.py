@@ -3,7 +3,7 @@
 import re
 
 from pipeline.contract.params import Params, Rewards
-from pipeline.contract.rules.adapting import SOFT_PROMPTS, is_trained
+from pipeline.contract.rules.adapting import SOFT_PROMPTS, peft_left
 from pipeline.contract.rules.rule import Rule
 
 _POLICY = ("rloo", "grpo")
@@ -12,11 +12,12 @@ _PREFERENCE = ("dpo", "kto")
 
 def _is_soft_prompt(params: Params) -> bool:
     """Whether `train` leaves a soft prompt, on which nothing can be put."""
-    return is_trained(params) and params.train.peft in SOFT_PROMPTS
+    return peft_left(params) in SOFT_PROMPTS
 
 
-def _leaves_adapter(params: Params) -> bool:
-    return params.train.objective == "merge" or (is_trained(params) and params.train.peft != "none")
+def _compares(params: Params) -> bool:
+    """Whether pairs of answers are learned from; kto takes rated ones, too."""
+    return params.reward.objective != "none" or params.align.objective == "dpo"
 
 
 def _weights(rewards: Rewards) -> list[float]:
@@ -39,30 +40,37 @@ def _num_completions(params: Params) -> int:
 
 ALIGNING_RULES = (
     Rule(
+        "prepare.preferences.source",
+        lambda p: p.prepare.preferences.source == "none" and (_compares(p) or p.align.objective == "kto"),
+        "reward models, dpo and kto learn from comparisons of answers: name a file with some, or set it to auto",
+    ),
+    Rule(
+        "prepare.preferences.format",
+        lambda p: p.prepare.preferences.format == "rated" and _compares(p),
+        "reward models and dpo compare two answers, and rated ones come alone: give pairs, or set align.objective to "
+        "kto and reward.objective to none",
+    ),
+    Rule(
         "reward.objective",
         lambda p: p.reward.objective != "none" and _is_soft_prompt(p),
-        "train.peft is a soft prompt, on which neither score nor adapter can be put; "
+        "the model as `train` leaves it ends in a soft prompt, on which neither score nor adapter can be put; "
         "train with another method, or set it to none",
     ),
     Rule(
         "align.peft",
         lambda p: p.align.objective != "none" and p.align.peft != "continue" and _is_soft_prompt(p),
-        "train.peft is a soft prompt, on which nothing can be put; set it to continue",
+        "the model as `train` leaves it ends in a soft prompt, on which nothing can be put; set it to continue",
     ),
     Rule(
         "align.peft",
-        lambda p: p.align.objective != "none" and p.align.peft == "continue" and not _leaves_adapter(p),
+        lambda p: p.align.objective != "none" and p.align.peft == "continue" and peft_left(p) == "none",
         "the model as `train` leaves it has no adapter to go on with; set it to lora or none",
     ),
     Rule(
         "align.gradient_checkpointing",
-        lambda p: (
-            p.align.objective != "none"
-            and p.align.gradient_checkpointing
-            and is_trained(p)
-            and p.train.peft == "prefix_tuning"
-        ),
-        "train.peft is 'prefix_tuning': the prefix is lost where activations are computed again; set it to false",
+        lambda p: p.align.objective != "none" and p.align.gradient_checkpointing and peft_left(p) == "prefix_tuning",
+        "the model as `train` leaves it has a prefix, which is lost where activations are computed again; "
+        "set it to false",
     ),
     Rule(
         "align.lora.dropout",
