@@ -1,5 +1,6 @@
 """Comparisons as token ids: prompts exactly as generation sees them, answers with the stop token at their end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,15 +35,23 @@ class Encoder:
     """Token that ends an answer."""
 
     def encode(self, prompt: list[Message], answers: list[str]) -> tuple[list[int], list[list[int]]] | None:
-        """Ids of the prompt and of each answer, cut to the longest length; None when the prompt alone fills it."""
+        """Ids of the prompt and of each answer; None when one is too long: cut, the answers could be alike."""
         encoded = [encode_example(self.tokenizer, prompt, answer, self.stop_id) for answer in answers]
-        prompt_ids = encoded[0][0]
-        room = self.max_length - len(prompt_ids)
-        return (prompt_ids, [ids[:room] for _, ids in encoded]) if room > 0 else None
+        prompt_ids, answer_ids = encoded[0][0], [ids for _, ids in encoded]
+        return (prompt_ids, answer_ids) if len(prompt_ids) + max(map(len, answer_ids)) <= self.max_length else None
+
+    def check_any(self, rows: Sequence[Any], split: str, section: str) -> None:
+        """StageError when no comparison was short enough."""
+        if not rows:
+            raise StageError(
+                f"{section}.max_length: every comparison in {paths.preferences_file(split)} is longer than "
+                f"{self.max_length} tokens, as many as it or the model's positions allow; raise it, or lower "
+                "prepare.max_tokens"
+            )
 
 
-def encode_pairs(split: str, encoder: Encoder, max_rows: int | None = None) -> list[Pair]:
-    """Pairs of a split; StageError when there are none, or only rated answers."""
+def encode_pairs(split: str, encoder: Encoder, max_rows: int | None = None) -> tuple[list[Pair], int]:
+    """Pairs of a split, and how many are too long; StageError when none is left, or only rated answers are there."""
     rows = read_comparisons(split, max_rows)
     if any(row.get(name) is None for row in rows for name in _PAIR):
         raise StageError(
@@ -55,27 +64,33 @@ def encode_pairs(split: str, encoder: Encoder, max_rows: int | None = None) -> l
         if ids is not None:
             prompt_ids, (chosen_ids, rejected_ids) = ids
             pairs.append({"prompt_ids": prompt_ids, "chosen_ids": chosen_ids, "rejected_ids": rejected_ids})
-    _check_any(pairs, split, encoder)
-    return pairs
+    encoder.check_any(pairs, split, "align")
+    return pairs, len(rows) - len(pairs)
 
 
-def encode_rated(split: str, encoder: Encoder, max_rows: int | None = None) -> list[Rated]:
-    """Rated answers of a split, where a pair counts as a good and a bad one; StageError when there are none."""
+def encode_rated(split: str, encoder: Encoder, max_rows: int | None = None) -> tuple[list[Rated], int]:
+    """Rated answers of a split, where a pair counts as a good and a bad one, and how many comparisons are too long.
+
+    StageError when no good or no bad answer is left.
+    """
     rated: list[Rated] = []
+    num_dropped = 0
     for row in read_comparisons(split, max_rows):
         answers = _rated_answers(row)
         ids = encoder.encode(row["prompt"], list(answers))
-        if ids is not None:
-            rated += [
-                {"prompt_ids": ids[0], "completion_ids": answer, "label": label}
-                for answer, label in zip(ids[1], answers.values(), strict=True)
-            ]
-    _check_any(rated, split, encoder)
+        if ids is None:
+            num_dropped += 1
+            continue
+        rated += [
+            {"prompt_ids": ids[0], "completion_ids": answer, "label": label}
+            for answer, label in zip(ids[1], answers.values(), strict=True)
+        ]
+    encoder.check_any(rated, split, "align")
     if len({row["label"] for row in rated}) == 1:
         raise StageError(
             f"{paths.preferences_file(split)}: all answers have the same label; kto needs good and bad ones"
         )
-    return rated
+    return rated, num_dropped
 
 
 def read_comparisons(split: str, max_rows: int | None = None) -> list[dict[str, Any]]:
@@ -99,14 +114,6 @@ def _rated_answers(row: dict[str, Any]) -> dict[str, bool]:
     if row.get("completion") is not None:
         return {row["completion"]: bool(row["label"])}
     return {row["chosen"]: True, row["rejected"]: False}
-
-
-def _check_any(rows: list[Any], split: str, encoder: Encoder) -> None:
-    if not rows:
-        raise StageError(
-            f"{paths.preferences_file(split)}: every prompt is at least as long as align.max_length allows "
-            f"({encoder.max_length} tokens); raise it"
-        )
 
 
 def _first_line(path: Path, error: Exception) -> str:

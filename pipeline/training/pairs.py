@@ -8,9 +8,9 @@ from transformers import PreTrainedTokenizerBase
 
 from pipeline.contract import paths
 from pipeline.contract.problems import StageError
-from pipeline.models.chat import encode_example, stop_token_id
+from pipeline.models.chat import stop_token_id
 from pipeline.models.reward_model import Row
-from pipeline.training.comparisons import read_comparisons
+from pipeline.training.comparisons import Encoder, read_comparisons
 
 _WAY_OUT = "give prepare.preferences.source pairs (prompt, chosen, rejected), or set reward.objective to none"
 
@@ -26,7 +26,7 @@ class EncodedPairs:
     categories: list[str]
     """Group of each pair."""
     num_dropped: int
-    """Pairs that are longer than the longest length: cut, their answers could be alike."""
+    """Pairs that are longer than the longest length."""
 
     def table(self) -> pa.Table:
         """The pairs for a `datasets.Dataset`, under the names that TRL gives them, and where their answers begin."""
@@ -42,24 +42,19 @@ def encode_pairs(
     split: str, tokenizer: PreTrainedTokenizerBase, max_length: int, max_rows: int | None = None
 ) -> EncodedPairs:
     """Pairs of a split with at most `max_length` tokens; StageError when there are none."""
-    stop_id = stop_token_id(tokenizer)
+    encoder = Encoder(tokenizer, max_length, stop_token_id(tokenizer))
     pairs = EncodedPairs([], [], [], 0)
     num_dropped = 0
     for row in read_pairs(split, max_rows):
-        chosen, rejected = (
-            encode_example(tokenizer, row["prompt"], row[name], stop_id) for name in ("chosen", "rejected")
-        )
-        if max(sum(map(len, chosen)), sum(map(len, rejected))) > max_length:
+        ids = encoder.encode(row["prompt"], [row["chosen"], row["rejected"]])
+        if ids is None:
             num_dropped += 1
             continue
-        pairs.chosen.append(chosen)
-        pairs.rejected.append(rejected)
+        prompt, (chosen, rejected) = ids
+        pairs.chosen.append((prompt, chosen))
+        pairs.rejected.append((prompt, rejected))
         pairs.categories.append(row["category"])
-    if not pairs.chosen:
-        raise StageError(
-            f"reward.max_length: every pair in {paths.preferences_file(split)} is longer than {max_length} tokens, "
-            "as many as it or the model's positions allow; raise it, or lower prepare.max_tokens"
-        )
+    encoder.check_any(pairs.chosen, split, "reward")
     return EncodedPairs(pairs.chosen, pairs.rejected, pairs.categories, num_dropped)
 
 

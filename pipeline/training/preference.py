@@ -139,9 +139,10 @@ class _RatedTrainer(_Measured, KTOTrainer):
 
 def _dpo(job: Job, params: Align, start: PolicyStart) -> Callable[[list[TrainerCallback]], Any]:
     encoder = _encoder(params, start)
-    train, validation = encode_pairs("train", encoder, params.max_rows), encode_pairs("validation", encoder)
+    train, num_dropped = encode_pairs("train", encoder, params.max_rows)
+    validation, num_dropped_validation = encode_pairs("validation", encoder)
     validation.sort(key=lambda pair: len(pair["prompt_ids"]))
-    _say(job, len(train), "pairs")
+    _say(job, f"{len(train)} pairs", num_dropped, num_dropped_validation)
     args = DPOConfig(
         **common_arguments(params, job.checkpoints, start.device),
         beta=params.beta,
@@ -155,8 +156,9 @@ def _dpo(job: Job, params: Align, start: PolicyStart) -> Callable[[list[TrainerC
 
 def _kto(job: Job, params: Align, start: PolicyStart) -> Callable[[list[TrainerCallback]], Any]:
     encoder = _encoder(params, start)
-    train, validation = encode_rated("train", encoder, params.max_rows), encode_rated("validation", encoder)
-    _say(job, len(train), "rated answers")
+    train, num_dropped = encode_rated("train", encoder, params.max_rows)
+    validation, num_dropped_validation = encode_rated("validation", encoder)
+    _say(job, f"{len(train)} rated answers", num_dropped, num_dropped_validation)
     args = KTOConfig(
         **common_arguments(params, job.checkpoints, start.device),
         beta=params.beta,
@@ -204,6 +206,9 @@ def _validation(params: Align, start: PolicyStart, is_well_formed: Callable[[str
     return Validation(prompts, Judge(start.tokenizer, decoding, (), is_well_formed))
 
 
-def _say(job: Job, num_rows: int, kind: str) -> None:
-    sys.stdout.write(f"{job.stage}: {num_rows} {kind}\n")
+def _say(job: Job, rows: str, num_dropped: int, num_dropped_validation: int) -> None:
+    sys.stdout.write(
+        f"{job.stage}: {rows}; {num_dropped} comparisons, and {num_dropped_validation} for validation, dropped as "
+        f"longer than {job.section}.max_length\n"
+    )
     sys.stdout.flush()

@@ -144,15 +144,15 @@ def test_comparisons_are_the_tokens_that_evaluation_sees() -> None:
     tokenizer = load_tokenizer(paths.model_dir("base"))
     encoder = Encoder(tokenizer, 100, stop_token_id(tokenizer))
     rows = {row["id"]: row for row in read_rows_of_comparisons()}
-    pairs = encode_pairs("train", encoder)
-    assert len(pairs) == len(rows) == 12
+    pairs, num_dropped = encode_pairs("train", encoder)
+    assert (len(pairs), len(rows), num_dropped) == (12, 12, 0)
     for pair, row in zip(pairs, rows.values(), strict=True):
         assert pair["prompt_ids"] == encode_prompt(tokenizer, row["prompt"])
         for side in ("chosen", "rejected"):
             assert pair[f"{side}_ids"][-1] == encoder.stop_id
             assert tokenizer.decode(pair[f"{side}_ids"][:-1]) == row[side]
-    assert len(encode_pairs("train", encoder, 5)) == 5
-    rated = encode_rated("train", encoder)
+    assert len(encode_pairs("train", encoder, 5)[0]) == 5
+    rated, _ = encode_rated("train", encoder)
     assert [row["completion_ids"] for row in rated if row["label"]] == [pair["chosen_ids"] for pair in pairs]
     assert [row["completion_ids"] for row in rated if not row["label"]] == [pair["rejected_ids"] for pair in pairs]
 
@@ -164,16 +164,28 @@ def read_rows_of_comparisons() -> list[dict[str, Any]]:
     return rows
 
 
-def test_long_comparisons_are_cut_and_those_without_room_refused() -> None:
+def test_long_comparisons_are_dropped_whole_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
     tiny_alignment.write_start()
     tokenizer = load_tokenizer(paths.model_dir("base"))
-    whole = encode_pairs("train", Encoder(tokenizer, 100, stop_token_id(tokenizer)))
-    limit = max(len(pair["prompt_ids"]) for pair in whole)
-    cut = encode_pairs("train", Encoder(tokenizer, limit, stop_token_id(tokenizer)))
-    assert 0 < len(cut) < len(whole)
-    assert max(len(pair["prompt_ids"]) + len(pair["chosen_ids"]) for pair in cut) == limit
-    with pytest.raises(StageError, match=r"align\.max_length"):
-        encode_pairs("train", Encoder(tokenizer, 2, stop_token_id(tokenizer)))
+    stop_id = stop_token_id(tokenizer)
+    whole, _ = encode_pairs("train", Encoder(tokenizer, 100, stop_id))
+    lengths = [length_of(pair) for pair in whole]
+    limit = max(lengths) - 1
+    kept = [pair for pair, length in zip(whole, lengths, strict=True) if length <= limit]
+    assert 0 < len(kept) < len(whole)
+    encoder = Encoder(tokenizer, limit, stop_id)
+    assert encode_pairs("train", encoder) == (kept, len(whole) - len(kept))
+    rated, num_dropped = encode_rated("train", encoder)
+    assert (len(rated), num_dropped) == (2 * len(kept), len(whole) - len(kept))
+    assert all(row["completion_ids"][-1] == stop_id for row in rated)
+    tiny_alignment.run(objective="kto", max_length=limit, max_steps=1, rollout={"max_new_tokens": 2})
+    assert f"align: {len(rated)} rated answers; {num_dropped} comparisons" in capsys.readouterr().out
+    with pytest.raises(StageError, match=r"^align\.max_length"):
+        encode_pairs("train", Encoder(tokenizer, 2, stop_id))
+
+
+def length_of(pair: dict[str, list[int]]) -> int:
+    return len(pair["prompt_ids"]) + max(len(pair["chosen_ids"]), len(pair["rejected_ids"]))
 
 
 def test_without_comparisons_the_way_out_is_said() -> None:

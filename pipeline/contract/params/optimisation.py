@@ -67,7 +67,7 @@ class Optimisation(Section):
     max_grad_norm: float = Field(1.0, gt=0)
     """Gradients are clipped to this norm."""
     max_length: int = Field(512, ge=8)
-    """Longer rows are cut to so many tokens."""
+    """Longer rows are cut to so many tokens; longer comparisons are left out."""
     eval_fraction: float = Field(0.1, gt=0, le=1)
     """Evaluate on the validation split and save a checkpoint after each such share of the steps."""
     log_interval_steps: int = Field(5, ge=1)
