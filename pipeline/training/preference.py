@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from datasets import Dataset
@@ -174,13 +175,31 @@ def _kto(job: Job, params: Align, start: PolicyStart) -> Callable[[list[TrainerC
 
 
 def _with_neighbours(rows: Sequence[dict[str, Any]], batch_size: int) -> list[dict[str, Any]]:
-    """Each row beside the answer before it in its batch: KTO's baseline is how likely answers to other prompts are."""
-    batches = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
-    return [
-        {**row, "KL_completion_ids": batch[place - 1]["completion_ids"]}
-        for batch in batches
-        for place, row in enumerate(batch)
-    ]
+    """Each row beside an answer to another prompt: KTO's baseline is how likely those are.
+
+    The answers of a batch are dealt around, so that none is more common there than among the answers themselves. Where
+    that would give a prompt an answer of its own, another row's of the batch steps in, or else of all rows.
+    """
+    numbers: dict[tuple[int, ...], int] = {}
+    prompts = [numbers.setdefault(tuple(row["prompt_ids"]), len(numbers)) for row in rows]
+    result = []
+    for start in range(0, len(rows), batch_size):
+        batch = range(start, min(start + batch_size, len(rows)))
+        shift = _shift(prompts[batch.start : batch.stop])
+        for place, row in enumerate(batch):
+            candidates = chain(batch[place - shift :: -1], reversed(batch), reversed(range(len(rows))))
+            other = next((found for found in candidates if prompts[found] != prompts[row]), row - 1)
+            result.append({**rows[row], "KL_completion_ids": rows[other]["completion_ids"]})
+    return result
+
+
+def _shift(prompts: Sequence[int]) -> int:
+    """How far to turn a batch so that as few prompts as possible meet themselves."""
+
+    def num_alike(shift: int) -> int:
+        return sum(prompt == prompts[place - shift] for place, prompt in enumerate(prompts))
+
+    return min(range(1, len(prompts)), key=num_alike, default=0)
 
 
 def _inputs(start: PolicyStart, train: Any, validation: Any, callbacks: list[TrainerCallback]) -> dict[str, Any]:

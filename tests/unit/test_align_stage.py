@@ -17,7 +17,7 @@ from pipeline.models.loading import load_model, load_tokenizer
 from pipeline.models.weights import hash_weights, weight_files
 from pipeline.training.comparisons import Encoder, encode_pairs, encode_rated
 from pipeline.training.policy_start import start_policy
-from pipeline.training.preference import _Counts
+from pipeline.training.preference import _Counts, _with_neighbours
 from pipeline.training.rows import read_rows
 from tests.unit import tiny_alignment, tiny_training
 
@@ -210,6 +210,28 @@ def test_the_reference_has_the_earlier_adapters_in_it_and_shares_frozen_weights(
         assert not any(parameter.requires_grad for parameter in policy.reference.parameters())
         trainable = [name for name, parameter in policy.model.named_parameters() if parameter.requires_grad]
         assert all("lora_" in name for name in trainable) if peft == "continue" else bool(trainable) is (peft == "none")
+
+
+def rated(*prompts: int) -> list[dict[str, Any]]:
+    return [{"prompt_ids": [7, prompt], "completion_ids": [place]} for place, prompt in enumerate(prompts)]
+
+
+def neighbours(rows: list[dict[str, Any]], batch_size: int) -> list[int]:
+    return [row["KL_completion_ids"][0] for row in _with_neighbours(rows, batch_size)]
+
+
+def test_the_baseline_of_kto_is_made_of_answers_to_other_prompts() -> None:
+    # As pairs come: the good answer, then the bad one. Dealt around, no answer is more common than another.
+    assert neighbours(rated(1, 1, 2, 2, 3, 3, 4, 4), 4) == [2, 3, 0, 1, 6, 7, 4, 5]
+    assert neighbours(rated(1, 2, 3), 4) == [2, 0, 1]
+    # A last batch of one row, one of a single prompt, and one where a prompt has most of the rows.
+    assert neighbours(rated(1, 2, 3), 2) == [1, 0, 1]
+    assert neighbours(rated(1, 1, 2, 2), 2) == [3, 3, 1, 1]
+    rows = rated(1, 1, 1, 2, 3, 3, 4, 1)
+    for batch_size in range(1, 9):
+        others = neighbours(rows, batch_size)
+        assert all(rows[other]["prompt_ids"] != row["prompt_ids"] for row, other in zip(rows, others, strict=True))
+    assert neighbours(rated(1, 1), 2) == [1, 0]
 
 
 def test_means_over_batches_become_means_over_rows() -> None:
