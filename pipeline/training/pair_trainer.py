@@ -49,9 +49,6 @@ class PairTrainer(RewardTrainer):
             self._eval_batches = []
         super().log(logs, start_time)
 
-    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """A checkpoint needs none."""
-
 
 @dataclass(frozen=True, slots=True)
 class AnswerCollator:

@@ -202,7 +202,7 @@ def test_pairs_that_are_too_long_are_left_out(capsys: pytest.CaptureFixture[str]
     assert num_pairs + num_dropped == 80
     assert 0 < num_dropped < 80
     assert metrics()["pairs/num_pairs"] == 30
-    with pytest.raises(StageError, match=r"reward\.max_length: every comparison in .* is longer than 8 tokens, as many"):
+    with pytest.raises(StageError, match=r"reward\.max_length: every comparison in .* is longer than 8 tokens"):
         reward.run(with_reward(params, max_length=8))
 
 
