@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.contract import paths
 from pipeline.contract.files import empty_directory, write_bytes
+from pipeline.contract.launching import is_main_process
 from pipeline.contract.manifest import Manifest
 
 
@@ -17,5 +18,6 @@ def pass_on(manifest: Manifest, stage: str, directory: Path) -> Manifest:
 
 
 def empty_samples(stage: str) -> None:
-    """Begin an empty file of answers."""
-    write_bytes(paths.samples_file(stage), b"")
+    """Begin an empty file of answers; of several processes only the main one does, which may have some already."""
+    if is_main_process():
+        write_bytes(paths.samples_file(stage), b"")

@@ -77,7 +77,7 @@ class Optimisation(Section):
     compile: bool = False
     """Compile the model with torch.compile."""
     num_processes: int = Field(1, ge=1)
-    """Processes, one per GPU, started by accelerate; the batch of a step grows with them."""
+    """Processes of this stage, one per GPU; the batch of a step grows with them."""
     sharding: Literal["none", "fsdp2"] = "none"
     """With several processes: `none` copies the model to each (DDP), `fsdp2` splits it over them."""
     seed: int = Field(0, ge=0)
