@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.contract import paths
+from pipeline.contract.handing_on import empty_samples
 from pipeline.contract.loading import check_params
 from pipeline.contract.problems import StageError
 from pipeline.contract.series import Event, decode_events, decode_points
@@ -260,6 +261,19 @@ def test_the_first_prompts_are_answered_before_and_after_without_a_trace() -> No
 def test_a_stage_that_trains_nothing_leaves_an_empty_file_of_answers() -> None:
     train.run(tiny_training.write_project(objective="none"))
     assert paths.samples_file("train").read_bytes() == b""
+
+
+@pytest.mark.usefixtures("project")
+def test_a_process_beside_the_main_one_leaves_the_answers_of_that_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    paths.samples_file("train").parent.mkdir(parents=True)
+    paths.samples_file("train").write_text("of the main process")
+    monkeypatch.setenv("FINETUI_SHARED_FOLDER", "shared")
+    monkeypatch.setenv("RANK", "1")
+    empty_samples("train")
+    assert paths.samples_file("train").read_text() == "of the main process"
+    monkeypatch.setenv("RANK", "0")
+    empty_samples("train")
+    assert paths.samples_file("train").read_text() == ""
 
 
 @pytest.mark.usefixtures("project")
