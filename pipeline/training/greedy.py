@@ -16,7 +16,7 @@ from pipeline.models.inputs import bare_model, last_logits, model_inputs
 from pipeline.models.messages import Message
 from pipeline.training.rows import read_rows
 
-NUM_VALIDATION_PROMPTS = 64
+NUM_VALIDATION_PROMPTS = 256
 # Log-probabilities of one forward pass: 256 MiB in float32.
 _MAX_NUM_LOGITS = 2**26
 _BATCH_SIZE = 64
