@@ -11,6 +11,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from pipeline.contract.metrics import direction
 from pipeline.contract.params import Optimisation
 from pipeline.training.job import Job
+from pipeline.training.shared_rows import of_main_process
 from pipeline.training.watch import Watch
 
 _KEPT = ("last", "best", "best_step", "training_time_s", "_num_tokens")
@@ -100,7 +101,8 @@ class Progress(TrainerCallback):
     ) -> None:
         """Record one point, and end the training when something seen in it says so."""
         del args, kwargs
-        metrics = self._translate(logs or {})
+        # The best step and the end are decided in each process, and all wait for each other there.
+        metrics = of_main_process(self._translate(logs or {}))
         if not metrics:
             return
         stage = self._job.stage
@@ -152,4 +154,5 @@ class Progress(TrainerCallback):
         best = self.best[self._best_name]
         if not math.isfinite(best):
             return math.isfinite(value)
-        return value > best if direction(self._best_name) == "higher" else value < best
+        # Shares of right answers are coarse: of equal ones the later has learned more.
+        return value >= best if direction(self._best_name) == "higher" else value < best

@@ -3,6 +3,9 @@
 from typing import Any
 
 import torch
+from accelerate.utils import broadcast_object_list
+
+from pipeline.contract.launching import is_started
 
 
 class OwnRows:
@@ -32,3 +35,12 @@ def sum_of_all(trainer: Any, *values: float) -> list[float]:
     own = torch.tensor(values, dtype=torch.float64, device=trainer.args.device)
     sums: list[float] = trainer.accelerator.reduce(own, reduction="sum").tolist()
     return sums
+
+
+def of_main_process(values: dict[str, float]) -> dict[str, float]:
+    """The main process's values in every process: what they decide on must not differ by a rounding."""
+    if not is_started():
+        return values
+    shared = [values]
+    broadcast_object_list(shared)
+    return shared[0]
