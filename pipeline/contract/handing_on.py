@@ -17,6 +17,22 @@ def pass_on(manifest: Manifest, stage: str, directory: Path) -> Manifest:
     return result
 
 
+def no_model(stage: str) -> Manifest:
+    """Manifest of a stage that was to make no model."""
+    return Manifest(
+        stage=stage,
+        base_source="none",
+        base_revision=None,
+        weights="",
+        tokenizer="",
+        method="none",
+        adapters=(),
+        num_parameters=0,
+        num_trainable_parameters=0,
+        weights_sha256="",
+    )
+
+
 def empty_samples(stage: str) -> None:
     """Begin an empty file of answers; of several processes only the main one does, which may have some already."""
     if is_main_process():

@@ -64,9 +64,9 @@ What is trained (rows, `train.peft` and `train.lora`) and what is learned (colum
 "reward model" on are what `train` did before; `align.peft` says what the alignment itself trains. This page is made
 from the rules that every run checks before it loads a model (`make docs`).
 
-Each cell that says yes, or a value of `align.peft`, has been trained, on the CPU, on models that transformers had
-saved in a folder: GPT-2, Llama and Qwen3, tiny and random (tests/unit/test_methods.py). Cells that name a need were not
-tried: QLoRA wants bitsandbytes and a CUDA device, and is refused without.
+Each cell that says yes, or a value of `align.peft`, is trained by tests/unit/test_methods.py, on the CPU, on a tiny
+random model that transformers saved in a folder: GPT-2, Llama or Qwen3 in turn, so that each row and each column meets
+all three. Cells that name a need were not tried: QLoRA wants bitsandbytes and a CUDA device, and is refused without.
 """
 
 

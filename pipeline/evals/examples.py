@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.contract.problems import StageError
-from pipeline.models.messages import Message
+from pipeline.models.messages import Message, prompt_text
 
 UNCATEGORISED = "uncategorised"
 _COLUMNS = ("id", "category", "prompt", "completion")
@@ -28,9 +28,7 @@ class Example:
     @property
     def prompt_text(self) -> str:
         """The prompt for people: the user's words alone, or all turns under their roles."""
-        if len(self.prompt) == 1:
-            return self.prompt[0]["content"]
-        return "\n\n".join(f"{turn['role']}: {turn['content']}" for turn in self.prompt)
+        return prompt_text(self.prompt)
 
 
 def read_examples(path: Path, max_examples: int | None = None) -> list[Example]:

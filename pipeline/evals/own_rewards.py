@@ -15,6 +15,7 @@ from pipeline.contract import paths
 from pipeline.contract.problems import StageError
 from pipeline.evals.text_scores import final_answer
 from pipeline.models.answers import Answers, Reward
+from pipeline.models.messages import prompt_text
 
 _KEY = "align.rewards.functions"
 
@@ -57,7 +58,7 @@ def _imported(path: str) -> Callable[..., Any]:
 def _scores(path: str, function: Callable[..., Any], answers: Answers) -> list[float]:
     """One finite number for each answer; StageError naming the function otherwise."""
     texts = [final_answer(text) for text in answers.texts]
-    prompts = [_prompt_text(turns) for turns in answers.prompts]
+    prompts = [prompt_text(turns) for turns in answers.prompts]
     try:
         values = function(prompts=prompts, completions=texts, references=list(answers.references))
     except Exception as error:
@@ -80,13 +81,6 @@ def _number(value: Any) -> float:
     if isinstance(value, str) or not (isinstance(value, Real) or hasattr(value, "item")):
         raise TypeError(f"{value!r} is no number")
     return float(value)
-
-
-def _prompt_text(turns: Any) -> str:
-    """The user's words alone, or all turns under their roles."""
-    if len(turns) == 1:
-        return str(turns[0]["content"])
-    return "\n\n".join(f"{turn['role']}: {turn['content']}" for turn in turns)
 
 
 def _warn_unless_tracked(path: str, function: Callable[..., Any], stage: str) -> None:

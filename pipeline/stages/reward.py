@@ -10,25 +10,14 @@ import shutil
 
 from pipeline.contract import paths
 from pipeline.contract.files import write_json
+from pipeline.contract.handing_on import no_model
 from pipeline.contract.launching import is_main_process
-from pipeline.contract.manifest import Manifest, read_manifest
+from pipeline.contract.manifest import read_manifest
 from pipeline.contract.params import Params
 from pipeline.contract.recorder import StageRecorder
 
 DIRECTORY = paths.model_dir("reward")
 _INPUTS = (paths.model_dir("train"), paths.preferences_file("train"), paths.preferences_file("validation"))
-NO_MODEL = Manifest(
-    stage="reward",
-    base_source="none",
-    base_revision=None,
-    weights="",
-    tokenizer="",
-    method="none",
-    adapters=(),
-    num_parameters=0,
-    num_trainable_parameters=0,
-    weights_sha256="",
-)
 
 
 def run(params: Params) -> None:
@@ -44,7 +33,7 @@ def run(params: Params) -> None:
 def _make_none() -> None:
     shutil.rmtree(DIRECTORY, ignore_errors=True)
     DIRECTORY.mkdir(parents=True)
-    NO_MODEL.write(DIRECTORY)
+    no_model("reward").write(DIRECTORY)
     _write_categories({})
 
 

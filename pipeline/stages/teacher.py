@@ -10,22 +10,9 @@ import shutil
 
 from pipeline.contract import paths
 from pipeline.contract.files import write_json
-from pipeline.contract.manifest import Manifest
+from pipeline.contract.handing_on import no_model
 from pipeline.contract.params import Params
 from pipeline.contract.recorder import StageRecorder
-
-NO_TEACHER = Manifest(
-    stage="teacher",
-    base_source="none",
-    base_revision=None,
-    weights="",
-    tokenizer="",
-    method="none",
-    adapters=(),
-    num_parameters=0,
-    num_trainable_parameters=0,
-    weights_sha256="",
-)
 
 
 def run(params: Params) -> None:
@@ -35,7 +22,7 @@ def run(params: Params) -> None:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
         if params.teacher.source == "none":
-            NO_TEACHER.write(paths.model_dir("teacher"))
+            no_model("teacher").write(paths.model_dir("teacher"))
             write_json(paths.TEACHER_DIR / "teacher.json", {"source": "none"})
             recorder.finish({"teacher/num_parameters": 0}, {})
         else:

@@ -55,13 +55,6 @@ def divergence(
     return beta * _kl(teacher, mixture) + (1 - beta) * _kl(student, mixture)
 
 
-def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean of the values where the mask is not 0; 0 where it is 0 everywhere."""
-    counted = mask != 0
-    # Not a product: a value that is left out may be infinite.
-    return torch.where(counted, values, 0.0).sum() / counted.sum().clamp(min=1)
-
-
 def _kl(first: Tensor, second: Tensor) -> Tensor:
     return (first.exp() * (first - second)).sum(-1)
 

@@ -118,9 +118,6 @@ class _Measured:
         above: Any = super()
         above.log(logs, start_time)
 
-    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """Leave the card to the deploy stage: a checkpoint needs none."""
-
 
 class _PairTrainer(_Measured, DPOTrainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int] | None:

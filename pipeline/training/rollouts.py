@@ -96,9 +96,6 @@ class Rolling:
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, logs)
         return logs
 
-    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """Leave the card to the deploy stage: a checkpoint needs none."""
-
     def _tokenize_prompts(self: Any, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
         """The template has written all special tokens already."""
         return self.processing_class(text=prompts, add_special_tokens=False)["input_ids"], None, {}

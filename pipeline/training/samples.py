@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,11 +13,12 @@ from pipeline.contract.files import write_bytes
 from pipeline.contract.handing_on import empty_samples
 from pipeline.contract.launching import is_main_process
 from pipeline.contract.params import Watch
+from pipeline.models.answers import answer_text
 from pipeline.models.chat import encode_prompt
 from pipeline.models.generation import Decoding, decoding_of, generate
 from pipeline.models.inputs import bare_model
 from pipeline.models.loading import LoadedModel
-from pipeline.models.messages import Message
+from pipeline.models.messages import prompt_text
 from pipeline.training.random_state import random_state_kept
 from pipeline.training.rows import read_rows
 
@@ -79,16 +80,9 @@ class Samples:
             write_bytes(self._file, state["answers"].encode())
 
     def _line(self, step: int, row: dict[str, Any], ids: list[int]) -> bytes:
-        text = self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        value = {"step": step, "prompt": said(row["prompt"]), "reference": row["completion"], "prediction": text}
+        text = answer_text(self._tokenizer, ids)
+        value = {"step": step, "prompt": prompt_text(row["prompt"]), "reference": row["completion"], "prediction": text}
         return json.dumps(value, ensure_ascii=False).encode() + b"\n"
-
-
-def said(prompt: Sequence[Message]) -> str:
-    """The prompt for people, as evaluate writes it: the user's words alone, or all turns under their roles."""
-    if len(prompt) == 1:
-        return prompt[0]["content"]
-    return "\n\n".join(f"{turn['role']}: {turn['content']}" for turn in prompt)
 
 
 @contextmanager

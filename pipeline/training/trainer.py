@@ -44,9 +44,6 @@ class CompletionTrainer(SFTTrainer):
             self._eval_sum, self._eval_tokens, self._eval_rows = 0.0, 0, OwnRows(self)
         super().log(logs, start_time)
 
-    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """Leave the card to the deploy stage: a checkpoint needs none."""
-
 
 def _leave_out(inputs: Any, num_kept: int) -> None:
     """Count no token after the first so many rows of a batch."""

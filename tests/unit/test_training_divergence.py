@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import kl_div
 
-from pipeline.training.divergence import Divergence, divergence, masked_mean, top_logprobs
+from pipeline.training.divergence import Divergence, divergence, top_logprobs
 
 KINDS: tuple[Divergence, ...] = get_args(Divergence)
 VOCAB = 40
@@ -178,9 +178,3 @@ def test_top_logprobs_are_those_of_the_tempered_distribution() -> None:
     ids, logprobs = top_logprobs(torch.tensor([0.0, 2.0, 1.0]), 2, 2.0)
     assert ids.tolist() == [1, 2]
     torch.testing.assert_close(logprobs, torch.tensor([0.0, 1.0, 0.5]).log_softmax(0)[[1, 2]])
-
-
-def test_mean_leaves_out_what_is_masked() -> None:
-    values = torch.tensor([1.0, math.inf, 3.0, math.nan])
-    assert masked_mean(values, torch.tensor([1, 0, 1, 0])).item() == 2.0
-    assert masked_mean(values, torch.zeros(4)).item() == 0.0
