@@ -11,6 +11,7 @@ from pipeline.contract import paths
 from pipeline.contract.manifest import read_manifest
 from pipeline.contract.params import Base
 from pipeline.contract.problems import StageError
+from pipeline.contract.series import decode_events
 from pipeline.models.chat import encode_prompt, stop_token_id
 from pipeline.models.generation import decoding_of, generate
 from pipeline.models.loading import load_model, load_tokenizer
@@ -118,6 +119,17 @@ def test_rated_answers_are_learned_from_too() -> None:
     assert metrics["align_validation/margin"] > 0.1
     with pytest.raises(StageError, match=r"set align\.objective to kto"):
         tiny_alignment.run(objective="dpo")
+
+
+@pytest.mark.parametrize("objective", ["dpo", "grpo"])
+def test_a_policy_that_leaves_its_reference_is_stopped(objective: str) -> None:
+    tiny_alignment.write_start()
+    watch = {"num_samples": 0, "reward_collapse": "off", "kl": "stop", "max_kl": 1e-9}
+    metrics = tiny_alignment.run(objective=objective, max_steps=6, watch=watch)
+    assert metrics["align/stopped_early"] == 1
+    assert metrics["align/num_steps"] == 3
+    events = decode_events((paths.metrics_dir("align") / paths.SERIES_NAME).read_bytes())
+    assert [(event.step, event.event, event.action) for event in events] == [(3, "kl", "stop")]
 
 
 def test_several_losses_are_added() -> None:
