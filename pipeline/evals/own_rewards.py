@@ -9,10 +9,8 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from pipeline.contract import paths
 from pipeline.contract.problems import StageError
+from pipeline.contract.tracked import warn_unless_dep
 from pipeline.evals.text_scores import final_answer
 from pipeline.models.answers import Answers, Reward
 from pipeline.models.messages import prompt_text
@@ -84,25 +82,12 @@ def _number(value: Any) -> float:
 
 
 def _warn_unless_tracked(path: str, function: Callable[..., Any], stage: str) -> None:
-    """DVC runs a stage again when a file of its deps changes; of others it knows nothing."""
+    """Look at files of the project alone: an installed package has its version."""
     try:
         file = Path(inspect.getfile(function)).resolve().relative_to(Path.cwd().resolve())
     except (TypeError, ValueError):
         return
-    if not any(file.is_relative_to(dep) for dep in _deps(stage)):
-        sys.stderr.write(
-            f"{stage}: warning: {file} ({path}) is no dep of {stage} in {paths.PIPELINE_FILE}, so DVC will not see "
-            "when it changes; add it there\n"
-        )
-
-
-def _deps(stage: str) -> list[str]:
-    """Deps of a stage as dvc.yaml has them; a project may be run without one."""
-    try:
-        content = yaml.safe_load(paths.PIPELINE_FILE.read_text())
-        return [str(dep) for dep in content["stages"][stage]["deps"]]
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
-        return []
+    warn_unless_dep(stage, file, path)
 
 
 def _named(error: Exception) -> str:

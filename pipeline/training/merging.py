@@ -18,6 +18,7 @@ from pipeline.contract.files import empty_directory
 from pipeline.contract.manifest import Adapter, Manifest, Step
 from pipeline.contract.params import Base, Merge
 from pipeline.contract.problems import StageError
+from pipeline.contract.tracked import warn_unless_dep
 from pipeline.models.adapter_files import copy_adapter, count_adapter_parameters
 from pipeline.models.devices import pick_device
 from pipeline.models.loading import load_adapter, load_weights
@@ -62,6 +63,7 @@ def _check(folder: Path, start: Manifest) -> AdapterFacts:
             f"train.merge.adapters: {folder} is {facts.variant or facts.method}; "
             "only plain LoRA adapters are sums that can be joined"
         )
+    warn_unless_dep("train", folder, "train.merge.adapters")
     return facts
 
 

@@ -112,6 +112,15 @@ def test_every_combination_is_a_model_like_any_other_and_repeats(combination: st
     assert sorted(path.name for path in DIRECTORY.parent.iterdir()) == ["base", "train"]
 
 
+def test_adapters_that_dvc_does_not_watch_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    write_adapters()
+    paths.PIPELINE_FILE.write_text("stages: {train: {deps: [adapters/a]}}")
+    train.run(merge_params(1, 1))
+    errors = capsys.readouterr().err
+    assert "train: warning: adapters/b (train.merge.adapters) is no dep of train in dvc.yaml" in errors
+    assert "adapters/a" not in errors
+
+
 def test_dare_draws_by_seed() -> None:
     base = write_adapters()
     merge = merge_params(0.5, 0.5, combination="dare_linear").train.merge
