@@ -39,10 +39,14 @@ _ALIGN = {"align.learning_rate": 2.0e-3, "align.eval_fraction": 0.25}
 _DPO = {
     "align.objective": "dpo", "align.dpo.loss": ["nca_pair"], "align.beta": 0.3, "align.max_steps": 75,
 }  # fmt: skip
-_GRPO = {"align.objective": "grpo", "align.rewards.exact_match": 1.0, "align.beta": 0.01}
+_GRPO = {
+    "align.objective": "grpo", "align.rewards.exact_match": 1.0, "align.beta": 0.01, "align.max_steps": 80,
+}  # fmt: skip
 _REWARD = {"reward.objective": "likelihood", "reward.learning_rate": 2.0e-3, "reward.max_steps": 75}
-_RLOO = {"align.objective": "rloo", "align.rewards.reward_model": 1.0, "align.beta": 0.05}
-_ROLLOUTS = {"align.batch_size": 64, "align.max_steps": 40, "align.rollout.max_new_tokens": 32}
+_RLOO = {
+    "align.objective": "rloo", "align.rewards.reward_model": 1.0, "align.beta": 0.05, "align.max_steps": 40,
+}  # fmt: skip
+_ROLLOUTS = {"align.batch_size": 64, "align.rollout.max_new_tokens": 32}
 
 EXPERIMENTS: tuple[DemoRow, ...] = (
     DemoRow("base", 180, {"train.objective": "none"}),
@@ -56,7 +60,7 @@ EXPERIMENTS: tuple[DemoRow, ...] = (
     DemoRow("student-distilled", 90, {**_STUDENT, **_TEACHER, **_DISTILL}, ("teacher", "student")),
     DemoRow("sft-few", 40, _FEW, ("base",)),
     DemoRow("sft-dpo", 100, {**_FEW, **_ALIGN, **_DPO}, ("sft-few",)),
-    DemoRow("sft-grpo", 120, {**_FEW, **_ALIGN, **_GRPO, **_ROLLOUTS}, ("sft-few",)),
+    DemoRow("sft-grpo", 160, {**_FEW, **_ALIGN, **_GRPO, **_ROLLOUTS}, ("sft-few",)),
     DemoRow("rm-rloo", 180, {**_FEW, **_REWARD, **_ALIGN, **_RLOO, **_ROLLOUTS}, ("sft-few",)),
 )
 """The story, in the order in which it is told."""
