@@ -23,7 +23,7 @@ def test_a_project_without_a_model_gets_one_line(stage: str, tmp_path: Path) -> 
     (tmp_path / "params.yaml").write_text("{}")
     done = start(stage, tmp_path)
     assert done.returncode == 1
-    assert done.stderr.startswith(f"{stage}: data/models/train/model.json: no such file")
+    assert done.stderr.startswith(f"{stage}: data/models/align/model.json: no such file")
     assert "dvc repro" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 

@@ -219,8 +219,11 @@ def test_a_lock_that_is_laid_out_otherwise_says_the_same() -> None:
 _SCALARS = """a b-c x_1 true no null 1 -2 1e-5 1e5 0.5 .5 1_000 0x1f 017 -.inf 2024-01-02 12:30 ~ 1.0e-05 .nan a/b key
 ... - --- << = +1 0b11 1. 0x -_ 1e 1e+ _ . .. 0o7 -0 -.5 +.5"""
 WORDS = st.sampled_from(_SCALARS.split())
-LEAVES = WORDS.map(lambda word: f" {word}") | st.sampled_from(
-    ["", " # text", " 1 # text", " 1# text", " [a]", " 'q'", " |"]
+FLOWS = st.lists(WORDS, max_size=3).map(lambda words: f" [{', '.join(words)}]")
+LEAVES = (
+    WORDS.map(lambda word: f" {word}")
+    | FLOWS
+    | st.sampled_from(["", " # text", " 1 # text", " 1# text", " [a,b] # text", " [a,, b]", " [[a]]", " 'q'", " |"])
 )
 NOISE = st.sampled_from(
     ["", "  ", "# text", "\t", "key", "  - 1", "a: b: c", "  a: 1", "...", "---", "? a", "\x85", "a:  1"]

@@ -288,7 +288,7 @@ def test_a_template_that_writes_answers_in_other_tokens_is_refused() -> None:
 
 def test_nothing_to_learn_from_the_teacher_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(StageError, match="every prompt has its label"):
-        distil("sequence", section={"max_rows": None})
+        distil("sequence", section={"max_rows": tiny_teacher.NUM_ROWS})
     teacher.run(tiny_teacher.params(teacher=AS_IT_IS))
     distil("sequence", section={"max_steps": 1})
     assert f"{tiny_teacher.NUM_ROWS - tiny_teacher.NUM_LABELLED} prompts left out" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Fast path for what params files consist of: block mappings and lists of plain scalars; the rest is not for it."""
+"""Fast path for what params files consist of: block mappings, lists of plain scalars; the rest is not for it."""
 
 import re
 from typing import Any, TypeVar
@@ -9,7 +9,8 @@ from pipeline.contract.yaml12 import load_yaml
 
 _PLAIN = r"-?[A-Za-z0-9_./][A-Za-z0-9_./+-]*"
 _END = r" *(?: #[ -~\t]*)?"
-_ENTRY = re.compile(rf"( *)([A-Za-z_][A-Za-z0-9_-]*):(?: +({_PLAIN}))?{_END}")
+_FLOW = rf"\[ *(?:{_PLAIN}(?: *, *{_PLAIN})*)? *\]"
+_ENTRY = re.compile(rf"( *)([A-Za-z_][A-Za-z0-9_-]*):(?: +({_PLAIN}|{_FLOW}))?{_END}")
 _ITEM = re.compile(rf"( *)- +({_PLAIN}){_END}")
 _BLANK = re.compile(r" *(?:#[ -~\t]*)?")
 _MAX_SCALARS = 100_000
@@ -53,7 +54,7 @@ class _Builder:
         mapping = self._mapping(indent)
         if not isinstance(key, str) or key in mapping:
             raise _NotPlainError
-        mapping[key] = None if token is None else _scalar(token)
+        mapping[key] = None if token is None else _value(token)
         self._pending = (indent, mapping, key) if token is None else None
 
     def _mapping(self, indent: int) -> dict[str, Any]:
@@ -79,6 +80,13 @@ class _Builder:
         mapping[key], self._pending = container, None
         self._open.append((indent, container))
         return container
+
+
+def _value(token: str) -> Any:
+    """A scalar, or a list of some on one line."""
+    if not token.startswith("["):
+        return _scalar(token)
+    return [_scalar(part.strip()) for part in token[1:-1].split(",") if part.strip()]
 
 
 def _scalar(token: str) -> Any:
