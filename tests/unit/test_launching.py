@@ -43,11 +43,11 @@ from pipeline.contract.recorder import StageRecorder
 def run(params):
     rank = os.environ.get("RANK", "alone")
     with StageRecorder("train") as recorder:
-        Path(f"pid-{rank}").write_text(str(os.getpid()))
         sys.stdout.write(f"{rank} of {os.environ.get('WORLD_SIZE')} speaks\\n")
         sys.stdout.flush()
         recorder.log(1, {"train/loss": 1.0})
-        while not Path("pid-1").exists() and rank == "0":
+        Path(f"pid-{rank}").write_text(str(os.getpid()))
+        while rank != "alone" and not all(Path(f"pid-{other}").exists() for other in (0, 1)):
             time.sleep(0.01)
         BODY
         recorder.finish({"train/rank": 0 if rank == "alone" else int(rank)}, {})
