@@ -35,6 +35,10 @@ class Experiment:
     """File path -> nested values."""
     metrics: Mapping[str, Any] = field(default_factory=dict)
     """File path -> nested values."""
+    deps: Mapping[str, str | None] = field(default_factory=dict)
+    """Dependency -> its hash in dvc.lock or a .dvc file, with `.dir` at the end for a folder; None if none is known."""
+    outs: Mapping[str, str | None] = field(default_factory=dict)
+    """Output that is neither metric nor plot -> its hash, as in `deps`."""
     missing: tuple[str, ...] = ()
     """Declared files that are not available locally."""
     error: str | None = None
@@ -45,6 +49,8 @@ class Experiment:
     """Stage that is running."""
     fraction: float | None = None
     """Share of that stage that is done, 0 to 1; None while unknown."""
+    is_pending: bool = False
+    """Whether DVC is still being asked where its params and metrics are; until then it shows what is plain to see."""
 
     @property
     def label(self) -> str:

@@ -1,14 +1,16 @@
 """What screens and the command line need from the outside; app.py and the command line pass the real clients."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from tui.core.adapters import StoredAdapter
+from tui.core.examples import ExampleComparison, Score
 from tui.core.experiments import Experiment
 from tui.core.runs import LaunchPlan, Run, RunRequest
-from tui.core.series import Event, Sample, Series
+from tui.core.series import Event, Sample, Series, SeriesSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,13 @@ class Store(Protocol):
     def series(self, experiment: Experiment, directory: Path | None = None) -> list[Series]:
         """All series of an experiment; a live one is read from the directory that it runs in."""
 
+    def summaries(self, experiments: Sequence[Experiment]) -> list[tuple[SeriesSummary, ...]]:
+        """First, last, lowest and highest value of every series of each experiment, in their order."""
+
+    def curves(self, experiments: Sequence[Experiment], stage: str, name: str, num_buckets: int) -> list[Series | None]:
+        """One metric of each experiment, thinned to the lowest and the highest point of each of so many buckets of
+        steps; None for an experiment without it."""
+
     def events(self, experiment: Experiment, directory: Path | None = None) -> list[Event]:
         """What was seen while its stages ran, in the order of the stages and steps; live as `series`."""
 
@@ -63,11 +72,30 @@ class Store(Protocol):
     def predictions(self, experiment: Experiment) -> Any:
         """Per-example results as a polars frame; an empty one when there are none locally."""
 
+    def scores(self, experiment: Experiment) -> list[Score]:
+        """Means of its per-example scores with confidence intervals; none when there are none locally."""
+
+    def examples(
+        self, baseline: Experiment, candidate: Experiment, key: str | None = None, limit: int = 1_000
+    ) -> ExampleComparison:
+        """Per-example results of two experiments joined by example; `key` is the score whose changes are listed,
+        the most important one by default."""
+
+    def lineage(self, rev: str, num_commits: int) -> list[Experiment]:
+        """A commit and those before it on its first-parent line, newest first; UsageError for an unknown one."""
+
     def changed_files(self, old: Experiment, new: Experiment) -> list[FileChange]:
         """Tracked files that differ."""
 
-    def query(self, sql: str, runs: Sequence[Run] = (), limit: int = 10_000, timeout_s: float = 30.0) -> QueryResult:
-        """Rows of a read-only query over the tables of docs/sql.md."""
+    def query(
+        self,
+        sql: str,
+        runs: Sequence[Run] = (),
+        limit: int = 10_000,
+        timeout_s: float = 30.0,
+        cancelled: threading.Event | None = None,
+    ) -> QueryResult:
+        """Rows of a read-only query over the tables of docs/sql.md; setting `cancelled` ends it with a UserError."""
 
 
 class Runner(Protocol):

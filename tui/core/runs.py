@@ -23,6 +23,8 @@ class RunRequest:
     """Stages to run; empty runs all."""
     force: bool = False
     """Run stages that are up to date as well."""
+    rev: str | None = None
+    """SHA of the commit to run instead of the workspace; the experiment's baseline is that commit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,25 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesSummary:
+    """What one series comes to; values that were not finite do not count."""
+
+    stage: str
+    name: str
+    num_points: int
+    """Points with a finite value."""
+    first: float | None
+    last: float | None
+    """Value at the last step; None, as all the others, without a finite value."""
+    last_step: float | None
+    lowest: float | None
+    lowest_step: float | None
+    """First step with the lowest value."""
+    highest: float | None
+    highest_step: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that was seen while a stage ran."""
 
