@@ -16,6 +16,8 @@ class Metric:
     """Unit, empty for a ratio or a count."""
     description: str
     """One line for help texts."""
+    is_resource: bool = False
+    """Whether it says what a run cost, which is never the same twice."""
 
 
 METRICS: dict[str, Metric] = {
@@ -41,10 +43,12 @@ METRICS: dict[str, Metric] = {
     "rejected_format": Metric("lower", "", "share of completions that do not have the asked form"),
     "zero_spread": Metric("lower", "", "share of prompts whose completions all got the same reward"),
     "entropy": Metric("none", "nats/token", "uncertainty of the policy about its own tokens"),
-    "tokens_per_second": Metric("higher", "tokens/s", "throughput"),
-    "steps_per_second": Metric("higher", "steps/s", "throughput"),
-    "duration_s": Metric("lower", "s", "wall-clock time"),
-    "peak_memory_bytes": Metric("lower", "bytes", "peak memory of the process, or of the device where there is one"),
+    "tokens_per_second": Metric("higher", "tokens/s", "throughput", is_resource=True),
+    "steps_per_second": Metric("higher", "steps/s", "throughput", is_resource=True),
+    "duration_s": Metric("lower", "s", "wall-clock time", is_resource=True),
+    "peak_memory_bytes": Metric(
+        "lower", "bytes", "peak memory of the process, or of the device where there is one", is_resource=True
+    ),
     "num_parameters": Metric("none", "", "all parameters"),
     "num_trainable_parameters": Metric("lower", "", "parameters that training changes"),
     "model_bytes": Metric("lower", "bytes", "size of the whole model on disk"),
@@ -59,6 +63,9 @@ METRICS: dict[str, Metric] = {
 _HIGHER = ("acc", "f1", "auc", "precision", "recall", "bleu", "rouge", "reward", "score", "map", "iou", "r2", "exact")
 _ONE_REWARD = "reward_"
 _LOWER = ("loss", "error", "perplexity", "mse", "mae", "rmse", "wer", "cer", "time", "latency", "duration")
+_RESOURCES = ("time", "latency", "duration", "memory", "per_sec", "throughput", "energy", "kwh", "emission", "_fps")
+RESOURCE_TOLERANCE = 0.05
+"""Share by which time, memory, throughput and energy may differ between two runs of the very same thing."""
 
 
 def last_part(name: str) -> str:
@@ -77,3 +84,11 @@ def direction(name: str) -> Direction:
     if any(word in part for word in _LOWER):
         return "lower"
     return "higher" if any(word in part for word in _HIGHER) else "none"
+
+
+def is_resource(name: str) -> bool:
+    """Whether a metric says what a run cost (time, memory, throughput, energy), by the name's last part."""
+    part = last_part(name)
+    if part in METRICS:
+        return METRICS[part].is_resource
+    return any(word in part for word in _RESOURCES)

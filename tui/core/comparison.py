@@ -1,16 +1,25 @@
 """Experiments side by side: params that differ, metrics with their change against a baseline."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from pipeline.contract.metrics import Direction, direction
+from pipeline.contract.metrics import RESOURCE_TOLERANCE, Direction, direction, is_resource
 from tui.core.columns import metric_order
+from tui.core.examples import Evidence, Interval, PairedScore
 from tui.core.experiments import Experiment
+from tui.core.grouping import Group, Spread, is_beyond_noise
 from tui.core.keys import MISSING, Key, all_keys, same
+from tui.core.values import is_number
 
-Verdict = Literal["better", "worse", "equal", "none"]
-"""`none` where neither way is better, or where there is nothing to compare."""
+Verdict = Literal["better", "worse", "equal", "none", "noise"]
+"""`none` where neither way is better, or where there is nothing to compare; `noise` where the difference can well be
+chance: of a resource within RESOURCE_TOLERANCE, of a score that is not significant over the examples, of a mean over
+seeds that differ as much."""
+_JUDGED = ("better", "worse")
+_SPLITS = ("test/", "gain/")
+"""Metrics of the adapted model over the examples; a gain differs from another by as much as the score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,14 @@ class MetricCell:
     """Value minus the baseline's; None unless both are numbers."""
     verdict: Verdict
     """Against the baseline."""
+    relative: float | None = None
+    """Delta as a share of the baseline's size; None where that is zero."""
+    interval: Interval | None = None
+    """Where the examples put the value; None without per-example results."""
+    paired: PairedScore | None = None
+    """Example by example against the baseline."""
+    spread: Spread | None = None
+    """Over seeds, where experiments are grouped; the value is the mean then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +74,22 @@ class Comparison:
     params: tuple[ParamRow, ...]
     metrics: tuple[MetricRow, ...]
     """Those that matter most first."""
+    groups: tuple[Group, ...] = ()
+    """Of seeds; the experiments are the first of each then."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """How the columns are called."""
+        return tuple(one.label for one in (self.groups or self.experiments))
+
+    @property
+    def lacking(self) -> dict[str, tuple[str, ...]]:
+        """Label -> metrics that others have."""
+        missing = {
+            label: tuple(row.key for row in self.metrics if row.cells[place].value is MISSING)
+            for place, label in enumerate(self.labels)
+        }
+        return {label: keys for label, keys in missing.items() if keys}
 
     @property
     def changed_params(self) -> tuple[ParamRow, ...]:
@@ -69,13 +102,50 @@ class Comparison:
         return tuple(row for row in self.metrics if row.differs)
 
 
-def compare(experiments: Sequence[Experiment], baseline: Experiment) -> Comparison:
+def compare(experiments: Sequence[Experiment], baseline: Experiment, evidence: Evidence | None = None) -> Comparison:
     """Compare experiments with each other, and their metrics with a baseline, which may be one of them or another."""
     everyone = [*experiments, baseline]
     params = tuple(_param_row(key, experiments, baseline) for key in all_keys(everyone, "param"))
-    metrics = (_metric_row(key, experiments, baseline) for key in all_keys(everyone, "metric"))
+    metrics = (_metric_row(key, experiments, baseline, evidence) for key in all_keys(everyone, "metric"))
     ordered = tuple(sorted(metrics, key=lambda row: metric_order(row.key)))
     return Comparison(tuple(experiments), baseline, params, ordered)
+
+
+def compare_groups(groups: Sequence[Group], baseline: int = 0) -> Comparison:
+    """Compare groups of seeds: means of metrics, and whether they differ by more than the seeds do."""
+    everyone = [one for group in groups for one in group.experiments]
+    firsts = tuple(group.experiments[0] for group in groups)
+    params = tuple(_group_param_row(key, groups) for key in all_keys(everyone, "param"))
+    metrics = (_group_metric_row(key, groups, baseline) for key in all_keys(everyone, "metric"))
+    ordered = tuple(sorted(metrics, key=lambda row: metric_order(row.key)))
+    return Comparison(firsts, firsts[baseline], params, ordered, tuple(groups))
+
+
+def _group_param_row(key: Key, groups: Sequence[Group]) -> ParamRow:
+    """A seed is as many values as there are."""
+    values: list[Any] = []
+    for group in groups:
+        own = [key.value(one) for one in group.experiments]
+        values.append(own if _differ(own) else own[0])
+    return ParamRow(key.text, tuple(values), _differ(values))
+
+
+def _group_metric_row(key: Key, groups: Sequence[Group], baseline: int) -> MetricRow:
+    way = direction(key.text)
+    spreads = [group.spread(key) for group in groups]
+    firsts = [key.value(group.experiments[0]) for group in groups]
+    base = spreads[baseline]
+    cells = []
+    for spread, first in zip(spreads, firsts, strict=True):
+        cell = metric_cell(
+            first if spread is None else spread.mean, firsts[baseline] if base is None else base.mean, way
+        )
+        if spread is not None and base is not None and spread is not base:
+            told = is_beyond_noise(spread, base, spreads)
+            is_noise = _is_within(cell, key) if told is None else not told
+            cell = replace(cell, verdict="noise") if is_noise and cell.verdict in _JUDGED else cell
+        cells.append(replace(cell, spread=spread))
+    return MetricRow(key.text, way, tuple(cells), _differ([cell.value for cell in cells]))
 
 
 def _param_row(key: Key, experiments: Sequence[Experiment], baseline: Experiment) -> ParamRow:
@@ -83,13 +153,47 @@ def _param_row(key: Key, experiments: Sequence[Experiment], baseline: Experiment
     return ParamRow(key.text, values, _differ([*values, key.value(baseline)]))
 
 
-def _metric_row(key: Key, experiments: Sequence[Experiment], baseline: Experiment) -> MetricRow:
+def _metric_row(
+    key: Key, experiments: Sequence[Experiment], baseline: Experiment, evidence: Evidence | None
+) -> MetricRow:
     base, way = key.value(baseline), direction(key.text)
-    cells = tuple(metric_cell(key.value(experiment), base, way) for experiment in experiments)
-    return MetricRow(key.text, way, cells, _differ([*(cell.value for cell in cells), base]))
+    cells = []
+    for place, experiment in enumerate(experiments):
+        cell = metric_cell(key.value(experiment), base, way)
+        if evidence is not None:
+            cell = _with_evidence(cell, key, evidence, place)
+        is_noise = _is_within(cell, key) or (cell.paired is not None and _is_chance(cell, cell.paired))
+        cells.append(replace(cell, verdict="noise") if is_noise and cell.verdict in _JUDGED else cell)
+    return MetricRow(key.text, way, tuple(cells), _differ([*(cell.value for cell in cells), base]))
 
 
-def _differ(values: list[Any]) -> bool:
+def _is_within(cell: MetricCell, key: Key) -> bool:
+    """Whether a resource differs no more than it does by itself."""
+    return is_resource(key.name) and cell.relative is not None and abs(cell.relative) <= RESOURCE_TOLERANCE
+
+
+def _is_chance(cell: MetricCell, paired: PairedScore) -> bool:
+    """A metric may weigh examples by their tokens, as a loss does: both must point the same way then."""
+    return paired.is_noise or (cell.delta is not None and cell.delta * paired.delta < 0)
+
+
+def _with_evidence(cell: MetricCell, key: Key, evidence: Evidence, place: int) -> MetricCell:
+    """The cell with what the examples say; the interval only if the metric is the plain mean over them."""
+    split = next((split for split in _SPLITS if key.name.startswith(split)), None)
+    if split is None:
+        return cell
+    name = key.name.removeprefix(split)
+    score = next((one for one in evidence.scores[place] if one.key == name), None)
+    comparison = evidence.paired[place]
+    is_mean = score is not None and is_number(cell.value) and math.isclose(score.mean, cell.value, rel_tol=1e-6)
+    return replace(
+        cell,
+        interval=score.interval if score is not None and is_mean else None,
+        paired=comparison.score(name) if comparison is not None else None,
+    )
+
+
+def _differ(values: Sequence[Any]) -> bool:
     return not all(same(value, values[0]) for value in values[1:])
 
 
@@ -101,9 +205,10 @@ def metric_cell(value: Any, base: Any, way: Direction) -> MetricCell:
         return MetricCell(value, None, "equal" if same(value, base) else "none")
     try:
         delta = float(value) - float(base) if isinstance(value, float) or isinstance(base, float) else value - base
+        relative = delta / abs(base) if base and math.isfinite(base) else None
     except OverflowError:
         return MetricCell(value, None, "none")
-    return MetricCell(value, delta, _verdict(delta, way))
+    return MetricCell(value, delta, _verdict(delta, way), relative)
 
 
 def _verdict(delta: float, way: Direction) -> Verdict:
@@ -112,8 +217,3 @@ def _verdict(delta: float, way: Direction) -> Verdict:
     if way == "none" or delta != delta:
         return "none"
     return "better" if (delta > 0) == (way == "higher") else "worse"
-
-
-def is_number(value: Any) -> bool:
-    """Whether arithmetic with it makes sense: true and false are no numbers."""
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,8 +1,14 @@
 """Answers to the same examples by two experiments: what was fixed, what broke, and whether that can be chance."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from pipeline.contract.paths import PREDICTIONS
+from tui.core.experiments import Experiment
+
+ALPHA = 0.05
+"""A difference whose p-value is below is not taken for chance."""
 Change = Literal["fixed", "broke"]
 Test = Literal["mcnemar", "bootstrap"]
 
@@ -48,6 +54,14 @@ class PairedScore:
     """Examples that got better."""
     num_broke: int
     """Examples that got worse."""
+    adjusted_p_value: float | None = None
+    """After Holm's correction for several candidates against one baseline; None until that was done."""
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether the difference can well be chance; not where nothing could be tested."""
+        p_value = self.p_value if self.adjusted_p_value is None else self.adjusted_p_value
+        return p_value is not None and p_value >= ALPHA
 
     @property
     def delta(self) -> float:
@@ -77,9 +91,73 @@ class ExampleComparison:
     num_baseline: int
     """Examples of the baseline; 0 when its results are not available locally."""
     num_candidate: int
+    num_shared: int = 0
+    """Examples that both have, with the same prompt; scores and changes are about these alone."""
+    num_duplicates: int = 0
+    """Rows of either that were left out because one with their id came before."""
+    problem: str = ""
+    """Why they cannot be joined; empty if they can."""
     scores: tuple[PairedScore, ...] = ()
     """Every score that both have, those that matter most first."""
     changes: tuple[ExampleChange, ...] = ()
-    """Examples whose `key` differs, fixed ones first, then by category and id; at most `limit` of each kind."""
+    """Examples whose `key` differs, fixed ones first, the largest change first, then by category and id; at most
+    `limit` of each kind."""
     key: str | None = None
     """Score that `changes` are about."""
+
+    def score(self, key: str) -> PairedScore | None:
+        """The score of that name."""
+        return next((one for one in self.scores if one.key == key), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What per-example results say about experiments beside each other."""
+
+    scores: tuple[tuple[Score, ...], ...]
+    """Of each experiment."""
+    paired: tuple[ExampleComparison | None, ...]
+    """Of each experiment against the baseline; None for the baseline itself."""
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values of several tests so that their chance of any false alarm is that of one (Holm 1979).
+
+    A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6(2), 65-70.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda place: p_values[place])):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted
+
+
+def adjust(comparisons: Sequence[ExampleComparison | None]) -> list[ExampleComparison | None]:
+    """Comparisons of several candidates with one baseline, with p-values adjusted score by score."""
+    tests: dict[str, list[tuple[int, float]]] = {}
+    for place, one in enumerate(comparisons):
+        for score in one.scores if one is not None else ():
+            if score.p_value is not None:
+                tests.setdefault(score.key, []).append((place, score.p_value))
+    adjusted = {
+        (place, key): value
+        for key, found in tests.items()
+        for (place, _), value in zip(found, holm([value for _, value in found]), strict=True)
+    }
+    return [
+        one and replace(one, scores=tuple(replace(s, adjusted_p_value=adjusted.get((i, s.key))) for s in one.scores))
+        for i, one in enumerate(comparisons)
+    ]
+
+
+def why_none(experiment: Experiment) -> str:
+    """Why an experiment has no per-example results to read."""
+    path = PREDICTIONS.as_posix()
+    declared = any(path == out or path.startswith(f"{out}/") for out in experiment.outs)
+    if declared or path in experiment.missing:
+        return f"its per-example results are not in the local cache; dvc pull {path} brings them"
+    return "it has no per-example results"

@@ -15,6 +15,11 @@ _ABBREVIATED_FROM = 10_000
 _SCIENTIFIC_FROM = 10**15
 
 
+def is_number(value: Any) -> bool:
+    """Whether arithmetic with it makes sense: true and false are no numbers."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def format_value(value: Any, key: str = "") -> str:
     """A metric: four significant digits, thousands as 12.3k, bytes as 1.1 GB; the rest as YAML would write it."""
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tui.core.adapters import StoredAdapter
+from tui.core.examples import ExampleComparison, Score
 from tui.core.experiments import Experiment
+from tui.core.lineage import Line
 from tui.core.ports import FileChange, QueryResult
 from tui.core.runs import Run
 from tui.core.series import Event, Recording, Sample, Series
@@ -18,6 +20,7 @@ from tui.store.dvc_cache import DvcCache
 from tui.store.dvc_tasks import DvcTasks
 from tui.store.history import History, Snapshot
 from tui.store.layout import Layouts
+from tui.store.lineage import Lineage
 from tui.store.live import LiveRuns
 from tui.store.names import Names
 from tui.store.project import find_project, open_project
@@ -51,6 +54,7 @@ class GitStore:
         self._live = LiveRuns(values, self._commits)
         self._tasks = DvcTasks(self._project.root)
         self._names = Names(self._project, self._history, self._commits)
+        self._lineage = Lineage(self._project, self._history, self._commits)
         self._series = SeriesReader(layouts, cache, self._commits, self._workspace)
         self._samples = SamplesReader(layouts, cache, self._commits)
         self._cache, self._layouts = cache, layouts
@@ -144,6 +148,20 @@ class GitStore:
         place = self.predictions_file(experiment)
         return read_predictions(place, experiment.label)
 
+    def scores(self, experiment: Experiment) -> list[Score]:
+        """Means of its per-example scores with confidence intervals; none when there are none locally."""
+        from tui.store.examples import scores_of
+
+        return scores_of(self.predictions(experiment))
+
+    def examples(
+        self, baseline: Experiment, candidate: Experiment, key: str | None = None, limit: int = 1_000
+    ) -> ExampleComparison:
+        """Per-example results of two experiments joined by example."""
+        from tui.store.examples import compare_examples
+
+        return compare_examples(self.predictions(baseline), self.predictions(candidate), key, limit)
+
     def predictions_file(self, experiment: Experiment) -> Path | None:
         """File with the per-example results; None when there is none locally."""
         from tui.store.predictions import find_predictions
@@ -165,6 +183,16 @@ class GitStore:
 
     def _clone(self, experiment: Experiment) -> Path | None:
         return self._directories.get(experiment.run_id or experiment.rev)
+
+    def lineage(self, rev: str, num_commits: int) -> list[Experiment]:
+        """A commit and those before it on its first-parent line, newest first; UsageError for an unknown one."""
+        with self._lock:
+            return self._lineage.rows(rev, num_commits)
+
+    def line(self, old: Experiment, new: Experiment) -> Line:
+        """The first-parent line from one commit to another, or how else the two lie to each other."""
+        with self._lock:
+            return self._lineage.between(old.rev, new.rev)
 
     def changed_files(self, old: Experiment, new: Experiment) -> list[FileChange]:
         """Tracked files that differ."""

@@ -3,8 +3,8 @@
 from tui.core.comparison import MetricCell
 from tui.core.values import format_delta, format_value
 
-_ARROWS = {"better": "▲ ", "worse": "▼ ", "equal": "", "none": ""}
-_STYLES = {"better": "good", "worse": "bad", "equal": "muted", "none": ""}
+_ARROWS = {"better": "▲ ", "worse": "▼ ", "equal": "", "none": "", "noise": "~ "}
+_STYLES = {"better": "good", "worse": "bad", "equal": "muted", "none": "", "noise": "muted"}
 
 
 def delta_cell(cell: MetricCell, name: str) -> tuple[str, str]:

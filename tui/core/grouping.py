@@ -1,0 +1,174 @@
+"""Experiments that differ only in their seed: mean and spread of every metric, which is also the noise of a metric."""
+
+import math
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+from pipeline.contract.metrics import is_resource
+from tui.core.experiments import Experiment
+from tui.core.keys import Key, all_keys, flat
+from tui.core.values import is_number
+
+_SEEDS = frozenset({"seed", "random_state", "random_seed"})
+# Two-sided 5 % points of Student's t with 1, 2, ... degrees of freedom; beyond 30 they are those of 30, a little wide.
+_T = (
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
+    2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A metric over experiments that differ only in their seed."""
+
+    num: int
+    """Experiments that have it."""
+    mean: float
+    std: float | None
+    """Sample standard deviation; None for fewer than two."""
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Experiments that differ only in their seed, or one that is like no other."""
+
+    experiments: tuple[Experiment, ...]
+    """In the order in which they came; results that are the same as another's are left out."""
+    num_same: int
+    """How many were left out as the same result again."""
+    seeds: tuple[Mapping[str, Any], ...]
+    """Seed params of each."""
+
+    @property
+    def label(self) -> str:
+        """Its first experiment, and how many there are."""
+        first = self.experiments[0].label
+        return first if len(self.experiments) == 1 else f"{first} and {len(self.experiments) - 1} more"
+
+    def spread(self, key: Key) -> Spread | None:
+        """Of one metric; None if none of them has it as a number."""
+        return spread_of([key.value(one) for one in self.experiments])
+
+
+def is_seed(key: str) -> bool:
+    """Whether a param only makes chance repeatable.
+
+    >>> is_seed("train.seed"), is_seed("model.random_state"), is_seed("train.seed_fraction")
+    (True, True, False)
+    """
+    return key.rpartition(".")[2].lower() in _SEEDS
+
+
+def spread_of(values: Sequence[Any]) -> Spread | None:
+    """Of the finite numbers among some values."""
+    numbers = [float(value) for value in values if is_number(value) and math.isfinite(value)]
+    if not numbers:
+        return None
+    std = stdev(numbers) if len(numbers) > 1 else None
+    return Spread(len(numbers), fmean(numbers), std, min(numbers), max(numbers))
+
+
+def group_by_seed(experiments: Sequence[Experiment]) -> list[Group]:
+    """Groups in the order of their first experiments.
+
+    Code counts as the same where all dependencies that no stage writes have the same hash; where none is known, where
+    the experiments were started from the same commit. The workspace is a repetition of nothing, nor is what did not
+    run to its end.
+    """
+    groups: dict[Any, list[Experiment]] = {}
+    for one in experiments:
+        groups.setdefault((_origin(one), _frozen(_leaves(one.params, _is_no_seed))), []).append(one)
+    return [_group(members) for members in groups.values()]
+
+
+def noise_of(metric: str, experiments: Sequence[Experiment]) -> float | None:
+    """Standard deviation of a metric between experiments that differ only in their seed, pooled over all such groups;
+    None where no group has two of them.
+
+    `metric` is a name as `Key.text` has it.
+    """
+    key = next((one for one in all_keys(experiments, "metric") if one.text == metric), None)
+    return None if key is None else _pooled([group.spread(key) for group in group_by_seed(experiments)])[0]
+
+
+def is_beyond_noise(one: Spread, other: Spread, spreads: Sequence[Spread | None]) -> bool | None:
+    """Whether two means differ by more than seeds explain, at the level of 5 %; None where nothing tells.
+
+    Welch's t test where both were repeated; else with the spread pooled over all groups. Welch (1947), Biometrika 34.
+    """
+    delta = abs(one.mean - other.mean)
+    if one.std is not None and other.std is not None:
+        parts = [one.std**2 / one.num, other.std**2 / other.num]
+        error = math.sqrt(sum(parts))
+        weights = sum(part**2 / (group.num - 1) for part, group in zip(parts, (one, other), strict=True))
+        freedom = sum(parts) ** 2 / weights if weights else math.inf
+    else:
+        pooled, freedom = _pooled(spreads)
+        if pooled is None:
+            return None
+        error = pooled * math.sqrt(1 / one.num + 1 / other.num)
+    return delta > error * _T[max(1, min(len(_T), math.floor(freedom) if math.isfinite(freedom) else len(_T))) - 1]
+
+
+def _pooled(spreads: Sequence[Spread | None]) -> tuple[float | None, float]:
+    """Standard deviation within groups, and its degrees of freedom."""
+    known = [(one.num - 1, one.std) for one in spreads if one is not None and one.std is not None]
+    freedom = sum(num for num, _ in known)
+    return (math.sqrt(sum(num * std**2 for num, std in known) / freedom) if freedom else None), freedom
+
+
+def _leaves(files: Mapping[str, Any], wanted: Callable[[str], bool]) -> dict[str, Any]:
+    return {
+        f"{path}:{name}": value
+        for path, document in files.items()
+        for name, value in flat(document).items()
+        if wanted(name)
+    }
+
+
+def _is_no_seed(name: str) -> bool:
+    return not is_seed(name)
+
+
+def _is_result(name: str) -> bool:
+    return not is_resource(name)
+
+
+def _frozen(value: Any) -> Any:
+    """A value that is equal, and has an equal hash, exactly where `same` says so."""
+    if isinstance(value, Mapping):
+        return frozenset((name, _frozen(item)) for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return tuple(_frozen(item) for item in value)
+    if isinstance(value, bool) or value != value:
+        return "bool" if isinstance(value, bool) else "nan", str(value)
+    return value if isinstance(value, Hashable) else repr(value)
+
+
+def _origin(experiment: Experiment) -> object:
+    """What is equal for experiments with the same code and data."""
+    if experiment.kind == "workspace" or experiment.status != "done":
+        return experiment.rev, experiment.name, experiment.run_id
+    own = {path: known for path, known in experiment.deps.items() if known and not _is_made(path, experiment)}
+    return frozenset(own.items()) if own else experiment.baseline or experiment.rev
+
+
+def _is_made(path: str, experiment: Experiment) -> bool:
+    """Whether a stage writes it: then its content follows from the rest."""
+    made = (*experiment.outs, *experiment.metrics)
+    return any(path == out or path.startswith(f"{out}/") or out.startswith(f"{path}/") for out in made)
+
+
+def _group(members: Sequence[Experiment]) -> Group:
+    """An experiment that was applied and committed is there twice, and says no more for it."""
+    kept: dict[Any, Experiment] = {}
+    for one in members:
+        kept.setdefault((_frozen(_leaves(one.params, is_seed)), _frozen(_leaves(one.metrics, _is_result))), one)
+    seeds = tuple(
+        {key.partition(":")[2]: v for key, v in _leaves(one.params, is_seed).items()} for one in kept.values()
+    )
+    return Group(tuple(kept.values()), len(members) - len(kept), seeds)

@@ -1,0 +1,105 @@
+"""Intervals and paired tests, by scipy; everything is deterministic.
+
+The choice of tests follows Dror et al. (2018), The Hitchhiker's Guide to Testing Statistical Significance in Natural
+Language Processing, ACL, 1383-1392.
+"""
+
+from statistics import NormalDist
+from typing import Any
+
+from tui.core.examples import Interval
+
+LEVEL = 0.95
+_SEED = 20_261_123
+_NUM_RESAMPLES = 1_999
+_MAX_DRAWS = 100_000_000
+"""Above, fewer resamples are drawn, but never fewer than a level of 0.95 needs."""
+_MIN_RESAMPLES = 399
+_BATCH_NUMBERS = 2_000_000
+
+
+def proportion_interval(num_yes: int, num: int) -> Interval | None:
+    """Wilson's score interval of a share: Wilson (1927), J. of the American Statistical Association 22, 209-212."""
+    from scipy.stats import binomtest
+
+    if num < 2:
+        return None
+    found = binomtest(num_yes, num).proportion_ci(LEVEL, method="wilson")
+    return Interval(float(found.low), float(found.high), LEVEL)
+
+
+def mean_interval(values: Any) -> Interval | None:
+    """Percentile bootstrap interval of a mean: Efron, Tibshirani (1993), An Introduction to the Bootstrap, ch. 13."""
+    if len(values) < 2:
+        return None
+    return _interval(_bootstrap(values))
+
+
+def mcnemar(num_fixed: int, num_broke: int) -> float:
+    """Exact two-sided p-value of as many answers fixed as broken: McNemar (1947), Psychometrika 12, 153-157.
+
+    Only the pairs that differ count: under the hypothesis each is a fair coin.
+    """
+    from scipy.stats import binomtest
+
+    num = num_fixed + num_broke
+    return float(binomtest(num_fixed, num, 0.5).pvalue) if num else 1.0
+
+
+def paired_share_interval(num_fixed: int, num_broke: int, num: int) -> Interval | None:
+    """Interval of the difference of two shares over the same examples: Bonett and Price (2012), Journal of Educational
+    and Behavioral Statistics 37, 479-488; Fagerland et al. (2014), Statistics in Medicine 33, 2850-2875, advise it.
+
+    Unlike a bootstrap it does not collapse where few answers differ.
+    """
+    if num < 2:
+        return None
+    better, worse = (num_fixed + 1) / (num + 2), (num_broke + 1) / (num + 2)
+    delta = better - worse
+    half = NormalDist().inv_cdf((1 + LEVEL) / 2) * ((better + worse - delta**2) / (num + 2)) ** 0.5
+    return Interval(max(-1.0, delta - half), min(1.0, delta + half), LEVEL)
+
+
+def paired_share_test(num_fixed: int, num_broke: int, num: int) -> tuple[Interval | None, float | None]:
+    """Interval of the difference of two shares, and its p-value."""
+    return paired_share_interval(num_fixed, num_broke, num), mcnemar(num_fixed, num_broke)
+
+
+def paired_mean_test(differences: Any) -> tuple[Interval | None, float | None]:
+    """Interval of the mean of paired differences, and the two-sided p-value that is its inversion (Efron and Tibshirani
+    1993, ch. 15.4 and 16), from one paired bootstrap.
+
+    So many resamples cannot tell what few examples do not: no exact paired test of m differences that are not zero has
+    a p-value below 2^(1-m), and neither has this one.
+    """
+    import numpy as np
+
+    num_nonzero = int(np.count_nonzero(differences))
+    if len(differences) < 2:
+        return None, None
+    means = _bootstrap(differences)
+    if not num_nonzero:
+        return _interval(means), 1.0
+    tail = min(int(np.sum(means <= 0)), int(np.sum(means >= 0)))
+    p_value = min(1.0, 2 * (tail + 1) / (len(means) + 1))
+    return _interval(means), max(p_value, 2.0 ** (1 - num_nonzero))
+
+
+def _bootstrap(values: Any) -> Any:
+    """Means of resamples of the values."""
+    import numpy as np
+    from scipy.stats import bootstrap
+
+    num = max(_MIN_RESAMPLES, min(_NUM_RESAMPLES, _MAX_DRAWS // len(values)))
+    found = bootstrap(
+        (values,), np.mean, n_resamples=num, batch=max(1, _BATCH_NUMBERS // len(values)), vectorized=True,
+        confidence_level=LEVEL, method="percentile", rng=np.random.default_rng(_SEED),
+    )  # fmt: skip
+    return found.bootstrap_distribution
+
+
+def _interval(means: Any) -> Interval:
+    import numpy as np
+
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(float(low), float(high), LEVEL)
