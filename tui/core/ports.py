@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from tui.core.adapters import StoredAdapter
 from tui.core.examples import ExampleComparison, Score
 from tui.core.experiments import Experiment
+from tui.core.lineage import Line
 from tui.core.runs import LaunchPlan, Run, RunRequest
 from tui.core.series import Event, Sample, Series, SeriesSummary
 
@@ -83,6 +84,9 @@ class Store(Protocol):
 
     def lineage(self, rev: str, num_commits: int) -> list[Experiment]:
         """A commit and those before it on its first-parent line, newest first; UsageError for an unknown one."""
+
+    def line(self, old: Experiment, new: Experiment) -> Line:
+        """The first-parent line from one commit to another, or how else the two lie to each other."""
 
     def changed_files(self, old: Experiment, new: Experiment) -> list[FileChange]:
         """Tracked files that differ."""
