@@ -23,7 +23,9 @@ def build_parser(version: str) -> Parser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     _add_init(commands)
     _add_reading(commands)
+    _add_comparing(commands)
     _add_running(commands)
+    _add_across(commands)
     doctor = commands.add_parser("doctor", help="check that everything needed is there")
     doctor.add_argument("--json", action="store_const", const="json", dest="form", default="text")
     return parser
@@ -46,15 +48,6 @@ def _add_reading(commands: "argparse._SubParsersAction[Parser]") -> None:
     show = commands.add_parser("show", help="show one experiment")
     show.add_argument("rev", help="name, branch, tag, SHA or workspace")
     _add_formats(show, tables=False)
-    compare = commands.add_parser("compare", help="compare experiments side by side")
-    compare.add_argument("revs", nargs="+", metavar="REV")
-    compare.add_argument("--baseline", metavar="REV", help="compare with this one; the first by default")
-    compare.add_argument("--all", action="store_true", help="also what is equal")
-    _add_formats(compare)
-    diff = commands.add_parser("diff", help="what changed between two revisions: params, metrics, files")
-    diff.add_argument("old", metavar="A")
-    diff.add_argument("new", metavar="B")
-    _add_formats(diff, tables=False)
     query = commands.add_parser("query", help="ask in SQL; docs/sql.md has the tables")
     query.add_argument("sql", metavar="SQL")
     query.add_argument("--limit", type=int, default=10_000, metavar="N", help="print at most N rows (10000)")
@@ -68,6 +61,24 @@ def _add_reading(commands: "argparse._SubParsersAction[Parser]") -> None:
     adapters.add_argument("revs", nargs="*", metavar="REV", help="of these experiments; of all by default")
     adapters.add_argument("--stage", metavar="STAGE", help="only the adapter that this stage trained")
     _add_formats(adapters)
+
+
+def _add_comparing(commands: "argparse._SubParsersAction[Parser]") -> None:
+    compare = commands.add_parser("compare", help="compare experiments side by side, and example by example")
+    compare.add_argument("revs", nargs="*", metavar="REV", help="experiments; the first is the baseline")
+    compare.add_argument("--baseline", metavar="REV", help="compare with this one; the first by default")
+    compare.add_argument("--all", action="store_true", help="also what is equal")
+    compare.add_argument("--examples", metavar="SCORE", help="list the examples that were fixed or broke in this score")
+    compare.add_argument(
+        "--group-seeds", action="store_true", help="mean and spread of experiments that differ only in their seed"
+    )
+    _add_formats(compare)
+    diff = commands.add_parser("diff", help="what changed between two revisions: params, metrics, stages, data, files")
+    diff.add_argument("old", metavar="A")
+    diff.add_argument("new", metavar="B")
+    forms = diff.add_mutually_exclusive_group()
+    forms.add_argument("--json", action="store_const", const="json", dest="form", default="text", help="print json")
+    forms.add_argument("--md", action="store_const", const="md", dest="form", help="print md")
 
 
 def _add_running(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -90,6 +101,22 @@ def _add_running(commands: "argparse._SubParsersAction[Parser]") -> None:
     logs.add_argument("run", metavar="RUN", help="name of the experiment or id of the run")
     logs.add_argument("-f", "--follow", action="store_true", help="go on until the run ends")
     _add_formats(logs, tables=False)
+
+
+def _add_across(commands: "argparse._SubParsersAction[Parser]") -> None:
+    log = commands.add_parser("log", help="show a metric or param along the history")
+    log.add_argument("metric", metavar="METRIC", help="name, or file:name; a param works, too")
+    log.add_argument("rev", nargs="?", default="HEAD", metavar="REV", help="start here (HEAD)")
+    log.add_argument("-n", type=int, default=30, dest="num", metavar="N", help="print at most N commits (30)")
+    log.add_argument("--changes", action="store_true", help="only commits where it changed")
+    log.add_argument("--experiments", action="store_true", help="also the experiments of each commit")
+    _add_formats(log)
+    blame = commands.add_parser("blame", help="name the commit where a metric last moved, and what changed there")
+    blame.add_argument("metric", metavar="METRIC", help="name, or file:name; a param works, too")
+    blame.add_argument("rev", nargs="?", default="HEAD", metavar="REV", help="look back from here (HEAD)")
+    blame.add_argument("--noise", type=float, metavar="X", help="differences up to X do not count")
+    blame.add_argument("--baseline", metavar="REV", help="where it left the value of this earlier commit")
+    _add_formats(blame, tables=False)
 
 
 def _add_formats(parser: argparse.ArgumentParser, tables: bool = True) -> None:

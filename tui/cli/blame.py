@@ -1,0 +1,228 @@
+"""`finetui blame`: the commit where a metric last moved by more than its noise, and what changed there."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tui.cli.context import Context
+from tui.cli.diffing import diff_as_json, print_diff
+from tui.cli.log import ARROWS, count, point_json, text_of, way
+from tui.cli.output import print_json, print_line, print_table, visible
+from tui.cli.walking import find, walk
+from tui.core.blame import Move, last_move, left
+from tui.core.errors import UsageError
+from tui.core.experiments import Experiment
+from tui.core.keys import Key
+from tui.core.metric_history import Point, trace
+from tui.core.noise import Noise, interval_noise, seed_noise
+from tui.core.values import format_delta, format_value, is_number
+
+_MAX_SUSPECTS = 100
+_NUM_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What the commits say."""
+
+    key: Key
+    points: tuple[Point, ...]
+    """Oldest first, those without a value as well."""
+    noise: Noise
+    move: Move | None
+    origin: Experiment | None = None
+    """Last commit before the move whose results belong to it."""
+    suspects: tuple[Experiment, ...] = ()
+    """Commits after that one up to the move: one of them made it."""
+
+    @property
+    def known(self) -> list[Point]:
+        """Points with a value."""
+        return [point for point in self.points if point.is_known]
+
+
+def blame(context: Context, options: argparse.Namespace) -> int:
+    """Print where the metric moved; exit code 1 when it never did."""
+    line = _read(context, options)
+    if options.form == "json":
+        print_json(_as_json(context, line))
+    else:
+        _print(context, line, options)
+    return 0 if line.move is not None else 1
+
+
+def _read(context: Context, options: argparse.Namespace) -> _Line:
+    if options.noise is not None and not 0 <= options.noise < float("inf"):
+        raise UsageError(f"--noise {options.noise}: must be zero or more", hint="for example: --noise 0.01")
+    newest = context.resolve(options.rev)
+    key, rows = find(options.metric, walk(context, newest))
+    points = tuple(reversed(list(trace(rows, key))))
+    if options.baseline:
+        points = _since(points, context.resolve(options.baseline), newest)
+    known = [point for point in points if point.is_known]
+    if not known:
+        raise UsageError(f"no commit has a value of {key.text!r}", hint=f"finetui log {key.text} says why")
+    noise = _noise(context, key, known[-1], options.noise)
+    move = left(known, noise) if options.baseline else last_move(known, noise)
+    if move is None:
+        return _Line(key, points, noise, None)
+    origin, suspects = _suspects(context, points, move)
+    return _Line(key, points, noise, move, origin, tuple(suspects))
+
+
+def _since(points: tuple[Point, ...], baseline: Experiment, newest: Experiment) -> tuple[Point, ...]:
+    """The part of the line that begins with a baseline."""
+    places = [place for place, point in enumerate(points) if point.experiment.rev == baseline.rev]
+    if not places:
+        detail = f"{baseline.label} is not on the first-parent line of {newest.label}"
+        raise UsageError("--baseline must be an earlier commit", detail, "git log --first-parent lists them")
+    if not points[places[0]].is_known:
+        raise UsageError(f"--baseline {baseline.label} has no value", hint="choose a commit that has one")
+    return points[places[0] :]
+
+
+def _noise(context: Context, key: Key, newest: Point, asked: float | None) -> Noise:
+    if asked is not None:
+        return Noise(asked, "asked", "--noise")
+    if key.side == "metric" and is_number(newest.value):
+        found = seed_noise(key, context.experiments())
+        found = found or interval_noise(key, newest.value, context.store.scores(newest.experiment))
+        if found is not None:
+            return found
+    return Noise(0.0, "none", "nothing tells it, so every change counts; --noise X sets it")
+
+
+def _suspects(context: Context, points: Sequence[Point], move: Move) -> tuple[Experiment | None, list[Experiment]]:
+    """A change of code, params or data shows in the metric only once the pipeline has run: it may be in any commit
+    since the results before were made."""
+    if move.kind == "drift":
+        return move.start.experiment, [point.experiment for point in move.changes]
+    place = points.index(move.end)
+    suspects = [move.end.experiment]
+    while place > 0 and len(suspects) < _MAX_SUSPECTS:
+        place -= 1
+        own = points[place].experiment
+        is_first = place == 0
+        if is_first or points[place].is_change or context.store.changed_stages(points[place - 1].experiment, own):
+            return own, suspects[::-1]
+        suspects.append(own)
+    return None, suspects[::-1]
+
+
+def _print(context: Context, line: _Line, options: argparse.Namespace) -> None:
+    noise = f"noise: {format_value(line.noise.size)}; {line.noise.detail}"
+    if line.move is None:
+        print_line(_unmoved(line, options))
+        print_line(noise)
+        return
+    move = line.move
+    print_line(_headline(line.key, move))
+    print_line(noise)
+    print_line(_since_then(line, move))
+    if move.kind == "drift":
+        _print_drift(line, move)
+    else:
+        _print_step(line)
+    if line.origin is not None:
+        print_line(f"\nwhat changed from {line.origin.short_rev} to {move.end.experiment.short_rev}")
+        print_diff(context, line.origin, move.end.experiment)
+
+
+def _unmoved(line: _Line, options: argparse.Namespace) -> str:
+    known = line.known
+    since = f"since {options.baseline}" if options.baseline else f"in {count(len(line.points), 'commit')}"
+    now = text_of(line.key, known[-1].value)
+    return visible(f"{line.key.text} is {now} and has not moved by more than its noise {since}; {_range(line, known)}")
+
+
+def _headline(key: Key, move: Move) -> str:
+    old, new = text_of(key, move.start.value), text_of(key, move.end.value)
+    row = move.end.experiment
+    change = _change(key, move.start, move.end)
+    if move.kind == "step":
+        return visible(f"{key.text}: {old} -> {new}{change} in {row.short_rev} {row.subject}")
+    steps = count(len(move.changes), "change")
+    return visible(f"{key.text}: {old} -> {new}{change}, drifted over {steps} that are each within the noise")
+
+
+def _change(key: Key, old: Point, new: Point) -> str:
+    if not (is_number(old.value) and is_number(new.value)):
+        return ""
+    delta = float(new.value) - float(old.value)
+    arrow = ARROWS["better" if (delta > 0) == (way(key) == "higher") else "worse"] if way(key) != "none" else ""
+    return f" ({' '.join(part for part in (arrow, format_delta(delta, key.text)) if part)})"
+
+
+def _since_then(line: _Line, move: Move) -> str:
+    later = line.known[line.known.index(move.end) :]
+    return f"since then: {_range(line, later)} in {count(len(later), 'commit')}"
+
+
+def _range(line: _Line, points: Sequence[Point]) -> str:
+    """Lowest and highest value of some points."""
+    numbers = [point.value for point in points if is_number(point.value)]
+    if not numbers:
+        return "the same"
+    low, high = text_of(line.key, min(numbers)), text_of(line.key, max(numbers))
+    return f"always {low}" if low == high else f"between {low} and {high}"
+
+
+def _print_step(line: _Line) -> None:
+    if len(line.suspects) == 1 and line.origin is not None:
+        return
+    print_line()
+    if line.origin is None:
+        print_line("it is not known which results were there before; these commits may have done it")
+    else:
+        print_line(f"the results were committed there; the cause is in one of {count(len(line.suspects), 'commit')}")
+    _print_commits(line.suspects)
+
+
+def _print_drift(line: _Line, move: Move) -> None:
+    print_line()
+    rows = [[*_commit(point.experiment), *_value(line.key, point)] for point in move.changes[-_NUM_SHOWN:]]
+    if len(move.changes) > _NUM_SHOWN:
+        print_line(f"the last {_NUM_SHOWN} of {len(move.changes)} changes")
+    print_table(["commit", "subject", "value", ""], rows)
+
+
+def _print_commits(rows: Sequence[Experiment]) -> None:
+    print_table(["commit", "subject"], [_commit(row) for row in rows[-_NUM_SHOWN:]])
+    if len(rows) > _NUM_SHOWN:
+        print_line(f"and {count(len(rows) - _NUM_SHOWN, 'earlier commit')}")
+
+
+def _commit(row: Experiment) -> list[str]:
+    return [row.short_rev, row.subject or row.label]
+
+
+def _value(key: Key, point: Point) -> list[str]:
+    return [text_of(key, point.value), f"{ARROWS.get(point.verdict, '')} {format_delta(point.delta, key.text)}".strip()]
+
+
+def _as_json(context: Context, line: _Line) -> dict[str, Any]:
+    move = line.move
+    found: dict[str, Any] = {
+        "key": line.key.text,
+        "kind": line.key.side,
+        "direction": way(line.key),
+        "noise": line.noise,
+        "num_commits": len(line.points),
+        "value": None if not line.known else line.known[-1].value,
+        "move": None,
+    }
+    if move is None:
+        return found
+    found["move"] = {
+        "kind": move.kind,
+        "start": point_json(move.start),
+        "end": point_json(move.end),
+        "delta": move.delta,
+        "changes": [point_json(point) for point in move.changes],
+        "suspects": [{"rev": row.rev, "subject": row.subject} for row in line.suspects],
+        "origin": line.origin.rev if line.origin is not None else None,
+    }
+    if line.origin is not None:
+        found["diff"] = diff_as_json(context, line.origin, move.end.experiment)
+    return found

@@ -1,0 +1,201 @@
+"""`finetui log`: a metric or param along the first-parent history."""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from pipeline.contract.metrics import direction
+from tui.cli.context import Context
+from tui.cli.output import has_terminal, print_error, print_json, print_line, print_table, raw, visible
+from tui.cli.walking import find, walk
+from tui.core.comparison import metric_cell
+from tui.core.errors import UsageError
+from tui.core.experiments import Experiment
+from tui.core.keys import MISSING, Key
+from tui.core.metric_history import Folded, Point, fold, trace
+from tui.core.values import format_delta, format_param, format_value, is_number
+
+ARROWS = {"better": "▲", "worse": "▼"}
+_HEADERS = ("commit", "date", "value", "", "", "subject")
+_RAW_HEADERS = ("rev", "date", "refs", "name", "value", "delta", "verdict", "note", "num_folded", "subject")
+_BLOCKS = " ▏▎▍▌▋▊▉█"
+_BAR_CELLS = 8
+_MIN_SUBJECT = 12
+Found = Mapping[str, Sequence[Point]]
+"""SHA of a commit -> its experiments."""
+
+
+def log(context: Context, options: argparse.Namespace) -> int:
+    """Print the newest commits with their values."""
+    if options.num < 1:
+        raise UsageError(f"-n {options.num}: at least one commit", hint="for example: -n 50")
+    key, rows = find(options.metric, walk(context, context.resolve(options.rev)))
+    shown = list(islice(_folded(trace(rows, key), options.changes), options.num))
+    found = _experiments(context, shown, key) if options.experiments else {}
+    if options.form == "json":
+        print_json(_as_json(key, shown, found))
+    elif options.form == "text":
+        _print_text(key, shown, found)
+    elif options.form == "md":
+        lines = [[*line[:4], line[5]] for one in shown for line in _lines(one, key, (), found)]
+        print_table([*_HEADERS[:3], "change", "subject"], lines, "md")
+    else:
+        print_table(_RAW_HEADERS, [line for one in shown for line in _raw_lines(one, found)], "csv")
+    return 0
+
+
+def _folded(points: Iterable[Point], only_changes: bool) -> Iterator[Folded]:
+    return fold(points) if only_changes else map(Folded, points)
+
+
+def _experiments(context: Context, shown: Sequence[Folded], key: Key) -> dict[str, list[Point]]:
+    """Experiments of the commits, each against its commit."""
+    found: dict[str, list[Point]] = {one.point.experiment.rev: [] for one in shown}
+    bases = {one.point.experiment.rev: one.point.value for one in shown}
+    for row in context.experiments():
+        if row.kind == "experiment" and row.baseline in found and row.rev not in bases:
+            cell = metric_cell(key.value(row), bases[row.baseline], way(key))
+            found[row.baseline].append(Point(row, cell.value, bases[row.baseline], cell.delta, cell.verdict))
+    return found
+
+
+def way(key: Key) -> Any:
+    """Which way a metric is better; of a param, neither."""
+    return direction(key.text) if key.side == "metric" else "none"
+
+
+def text_of(key: Key, value: Any) -> str:
+    """A value as tables show it."""
+    return format_value(value, key.text) if key.side == "metric" and value is not MISSING else format_param(value)
+
+
+def note(point: Point) -> str:
+    """Why a commit has no value; empty if it has one."""
+    row = point.experiment
+    if point.is_known:
+        return ""
+    if point.value is None:
+        return "null"
+    if row.is_pending:
+        return "pending"
+    if row.error:
+        return "unreadable" if row.status == "done" else row.status
+    return "missing" if row.missing else "none"
+
+
+def _print_text(key: Key, shown: Sequence[Folded], found: Found) -> None:
+    better = {"higher": " (higher is better)", "lower": " (lower is better)", "none": ""}[way(key)]
+    print_line(f"{visible(key.text)}{better}")
+    points = [point for one in shown for point in (one.point, *found.get(one.point.experiment.rev, ()))]
+    scale = [float(point.value) for point in points if is_number(point.value) and point.value == point.value]
+    lines = [line for one in shown for line in _lines(one, key, scale, found)]
+    room = _room(lines)
+    print_table(_HEADERS, [[*line[:-1], shorten(line[-1], room)] for line in lines])
+    if not any(point.is_known for point in points):
+        print_error("none of these commits has a value; -n looks further back")
+
+
+def _lines(one: Folded, key: Key, scale: Sequence[float], found: Found) -> Iterator[list[str]]:
+    row = one.point.experiment
+    names = f"({', '.join(row.refs)}) " if row.refs else f"({row.name}) " if row.name else ""
+    yield [row.short_rev, _date(row), *_cells(one.point, key, scale), names + row.subject]
+    for point in found.get(row.rev, ()):
+        yield [
+            f" {point.experiment.short_rev}",
+            _date(point.experiment),
+            *_cells(point, key, scale),
+            f"  {_name(point)}",
+        ]
+    if one.num_folded:
+        yield ["", "", "", "", "", f"… {count(one.num_folded, 'commit')} without a change"]
+
+
+def _name(point: Point) -> str:
+    status = "" if point.experiment.status == "done" else f", {point.experiment.status}"
+    return f"{point.experiment.label}{status}"
+
+
+def _cells(point: Point, key: Key, scale: Sequence[float]) -> list[str]:
+    value = note(point) or text_of(key, point.value)
+    change = format_delta(point.delta, key.text) if point.delta else ""
+    if point.is_change and point.delta is None and point.previous is not MISSING:
+        change = f"was {text_of(key, point.previous)}"
+    return [value, f"{ARROWS.get(point.verdict, '')} {change}".strip(), bar(point.value, scale)]
+
+
+def bar(value: Any, scale: Sequence[float]) -> str:
+    """Where a value lies between the lowest and the highest; an eighth of a cell stands for the lowest.
+
+    >>> bar(1.0, [0.0, 1.0]), bar(0.0, [0.0, 1.0]), bar(0.5, [0.0, 1.0])
+    ('████████', '▏', '████▏')
+    """
+    if not is_number(value) or not scale or value != value:
+        return ""
+    low, high = min(scale), max(scale)
+    share = (float(value) - low) / (high - low) if high > low else 1.0
+    eighths = 1 + round(share * (_BAR_CELLS * 8 - 1))
+    return "█" * (eighths // 8) + _BLOCKS[eighths % 8].strip()
+
+
+def _room(lines: Sequence[Sequence[str]]) -> int | None:
+    """Width that is left for the last column on a terminal; None where nothing is cut."""
+    if not (has_terminal() or sys.stdout.isatty()):
+        return None
+    rows = [_HEADERS, *lines]
+    taken = sum(max(len(row[column]) for row in rows) + 2 for column in range(len(_HEADERS) - 1))
+    return max(_MIN_SUBJECT, shutil.get_terminal_size().columns - taken)
+
+
+def shorten(text: str, room: int | None) -> str:
+    """Text that fits; what is cut says so."""
+    return text if room is None or len(text) <= room else f"{text[: room - 1]}…"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 commit`, `2 commits`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _date(row: Experiment) -> str:
+    return row.timestamp.strftime("%Y-%m-%d") if row.timestamp else ""
+
+
+def _raw_lines(one: Folded, found: Found) -> Iterator[list[str]]:
+    yield _raw_line(one.point, one.num_folded)
+    yield from (_raw_line(point, 0) for point in found.get(one.point.experiment.rev, ()))
+
+
+def _raw_line(point: Point, num_folded: int) -> list[str]:
+    row = point.experiment
+    when = row.timestamp.isoformat() if row.timestamp else ""
+    values = (raw(point.value), raw(point.delta), point.verdict, note(point), str(num_folded))
+    return [row.rev, when, " ".join(row.refs), row.name or "", *values, row.subject]
+
+
+def _as_json(key: Key, shown: Sequence[Folded], found: Found) -> dict[str, Any]:
+    commits = []
+    for one in shown:
+        experiments = [point_json(point) for point in found.get(one.point.experiment.rev, ())]
+        commits.append(point_json(one.point) | {"num_folded": one.num_folded, "experiments": experiments})
+    return {"key": key.text, "kind": key.side, "direction": way(key), "commits": commits}
+
+
+def point_json(point: Point) -> dict[str, Any]:
+    """A commit and its value, as `log --json` and `blame --json` print it."""
+    row = point.experiment
+    return {
+        "rev": row.rev,
+        "name": row.name,
+        "refs": row.refs,
+        "timestamp": row.timestamp,
+        "subject": row.subject,
+        "value": None if point.value is MISSING else point.value,
+        "previous": None if point.previous is MISSING else point.previous,
+        "delta": point.delta,
+        "verdict": point.verdict,
+        "note": note(point),
+        "error": row.error,
+    }
