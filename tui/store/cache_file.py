@@ -2,17 +2,22 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-SCHEMA = 1
+CACHE_FOLDER = Path(".dvc/tmp/finetui/cache")
+"""Where a project's cache files are, below its root."""
+SCHEMA = 2
 """Raised whenever what is stored means something else; older files are emptied."""
 MAX_BYTES = 2 * 1024**3
 """A file that is larger is emptied when it is opened."""
 _BUSY_S = 2.0
-_MANY = 400
+_PAGE_BYTES = 16 * 1024  # a row of a commit has some thousand bytes
+_AT_ONCE = 5_000
+_CHECK_BYTES = 4
 Result = TypeVar("Result")
 
 
@@ -26,12 +31,12 @@ class CacheFile:
 
     def get(self, table: str, keys: Iterable[str]) -> dict[str, bytes]:
         """Values of those keys that are there."""
-        wanted = list(dict.fromkeys(keys))
-        return self._try(lambda connection: _found(connection, table, wanted)) or {} if wanted else {}
+        wanted = sorted(set(keys))
+        return self._try(lambda connection: dict(_found(connection, table, wanted))) or {} if wanted else {}
 
     def put(self, table: str, items: Iterable[tuple[str, bytes]]) -> None:
         """Store values, all or none of them."""
-        rows = list(items)
+        rows = [(key, _check(key, value) + value) for key, value in items]
         if rows:
             self._try(lambda connection: _store(connection, table, rows))
 
@@ -47,7 +52,7 @@ class CacheFile:
         with self._lock:
             try:
                 if self._connection is None:
-                    self._connection = self._open(self._place)
+                    self._connection = self._open()
                 return work(self._connection)
             except sqlite3.OperationalError:
                 return None  # busy for too long, read-only, no space: this time it goes without
@@ -56,55 +61,91 @@ class CacheFile:
                 self._remove()
                 return None
 
-    def _open(self, place: Path | None) -> sqlite3.Connection:
-        if place is not None:
+    def _open(self) -> sqlite3.Connection:
+        """The file, or memory for as long as this process lives if there can be none."""
+        if self._place is not None:
             try:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                if place.exists() and place.stat().st_size > MAX_BYTES:
+                _make_folder(self._place.parent)
+                if self._place.exists() and self._place.stat().st_size > MAX_BYTES:
                     self._remove()
-            except OSError:
-                place = None
-        connection = sqlite3.connect(place or ":memory:", timeout=_BUSY_S, check_same_thread=False)
+                return self._connect(str(self._place))
+            except (OSError, sqlite3.OperationalError):
+                pass
+        return self._connect(":memory:")
+
+    def _connect(self, name: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(name, timeout=_BUSY_S, check_same_thread=False, isolation_level=None)
         try:
-            self._prepare(connection)
-        except sqlite3.OperationalError:
+            connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = OFF")  # every value has a check sum
+            if not self._is_ready(connection):
+                self._prepare(connection)
+        except sqlite3.Error:
             connection.close()
-            if place is None:
-                raise
-            return self._open(None)
+            raise
         return connection
 
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = OFF")  # a torn file after a power cut is made anew
-        if connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA:
-            return
-        connection.execute("BEGIN IMMEDIATE")
+    def _is_ready(self, connection: sqlite3.Connection) -> bool:
         if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA:
-            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-                connection.execute(f'DROP TABLE "{name}"')
+            return False
+        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        return names.issuperset(self._tables)
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Make the tables; one process does it, the others wait and find them."""
+        with _transaction(connection):
+            if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA:
+                tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+                for (name,) in tables:
+                    connection.execute('DROP TABLE "{}"'.format(name.replace('"', '""')))
+                connection.execute(f"PRAGMA user_version = {SCHEMA}")
             for table in self._tables:
-                connection.execute(f"CREATE TABLE {table} (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID")
-            connection.execute(f"PRAGMA user_version = {SCHEMA}")
-        connection.execute("COMMIT")
+                connection.execute(f"CREATE TABLE IF NOT EXISTS {table} (key TEXT PRIMARY KEY, value BLOB)")
 
     def _remove(self) -> None:
         if self._place is not None:
-            for ending in ("", "-wal", "-shm"):
+            for ending in ("-wal", "-shm", ""):
                 with suppress(OSError):
                     self._place.with_name(self._place.name + ending).unlink()
 
 
-def _found(connection: sqlite3.Connection, table: str, wanted: Sequence[str]) -> dict[str, bytes]:
-    if len(wanted) <= _MANY:
-        marks = ",".join("?" * len(wanted))
-        # the table is a name of ours
-        return dict(connection.execute(f"SELECT key, value FROM {table} WHERE key IN ({marks})", wanted))  # noqa: S608
-    asked = frozenset(wanted)
-    rows = connection.execute(f"SELECT key, value FROM {table}")  # noqa: S608 - a name of ours
-    return {key: value for key, value in rows if key in asked}
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing, with the right to write taken at the beginning."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _make_folder(folder: Path) -> None:
+    """The folder, in which Git sees nothing, whatever the project ignores."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+
+
+def _found(connection: sqlite3.Connection, table: str, wanted: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = wanted[start : start + _AT_ONCE]
+        marks = ",".join("?" * len(some))
+        sql = f"SELECT key, value FROM {table} WHERE key IN ({marks})"  # noqa: S608 - the table is a name of ours
+        with closing(connection.execute(sql, some)) as rows:
+            for key, value in rows:
+                if value[:_CHECK_BYTES] == _check(key, value[_CHECK_BYTES:]):
+                    yield key, value[_CHECK_BYTES:]
 
 
 def _store(connection: sqlite3.Connection, table: str, rows: Sequence[tuple[str, bytes]]) -> None:
-    with connection:
+    with _transaction(connection):
         connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", rows)  # noqa: S608 - a name of ours
+
+
+def _check(key: str, value: bytes) -> bytes:
+    """Check sum: what a power cut left half written is no value."""
+    return zlib.crc32(value, zlib.crc32(key.encode())).to_bytes(_CHECK_BYTES, "big")

@@ -1,0 +1,150 @@
+"""Files of refs: each is read once for as long as it stays the same, and a folder in which nothing moved is not listed.
+
+Git replaces a ref by a rename, which changes the time of its folder and gives the file another inode or another time.
+"""
+
+import os
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+RACY_NS = 100_000_000
+"""What was written more recently may be written again at what looks like the same time."""
+_LONGEST = 4096
+_LINE = re.compile(rb"^([0-9a-f]{40,64}) ([^\n]+)(?:\n\^([0-9a-f]{40,64}))?", re.MULTILINE)
+
+
+@dataclass(slots=True)
+class RefFolder:
+    """What a folder below `refs` held when it was listed."""
+
+    stamp: int = -1
+    """Time of the folder; -1 if it may have changed since."""
+    refs: dict[str, str] = field(default_factory=dict)
+    """Name -> content, which is a SHA, `ref: ` and the name of another ref, or broken."""
+    folders: tuple[str, ...] = ()
+    states: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Name -> inode and time of the file that was read."""
+
+
+class LooseRefs:
+    """Refs that are files of their own, by folder."""
+
+    def __init__(self, common_dir: Path) -> None:
+        self._root = str(common_dir)
+        self.folders: dict[str, RefFolder] = {}
+        """Path, as `refs/heads`, -> what it holds; replaced as a whole when something in it changes."""
+
+    def refresh(self) -> bool:
+        """Look for changes; whether there are any."""
+        found: dict[str, RefFolder] = {}
+        pending = ["refs"]
+        while pending:
+            path = pending.pop()
+            folder = self._folder(path)
+            if folder is not None:
+                found[path] = folder
+                pending += [f"{path}/{name}" for name in folder.folders]
+        changed = found.keys() != self.folders.keys() or any(
+            folder is not self.folders[path] for path, folder in found.items()
+        )
+        self.folders = found
+        return changed
+
+    def get(self, ref: str) -> str | None:
+        """Content of a ref; None if it is no file."""
+        path, _, name = ref.rpartition("/")
+        folder = self.folders.get(path)
+        return folder.refs.get(name) if folder is not None else None
+
+    def _folder(self, path: str) -> RefFolder | None:
+        place, known = f"{self._root}/{path}", self.folders.get(path)
+        now = time.time_ns()
+        try:
+            stamp = os.stat(place).st_mtime_ns  # noqa: PTH116 - there may be thousands
+            if known is not None and known.stamp == stamp:
+                return known
+            folder = _list(place, known, now)
+        except OSError:
+            return None
+        if known is not None and (known.refs, known.folders) == (folder.refs, folder.folders):
+            folder, known.states = known, folder.states
+        folder.stamp = stamp if now - stamp >= RACY_NS else -1
+        return folder
+
+
+def _list(place: str, known: RefFolder | None, now: int) -> RefFolder:
+    folder = RefFolder()
+    with os.scandir(place) as entries:
+        kinds = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    folder.folders = tuple(sorted(name for name, is_folder in kinds if is_folder))
+    descriptor = os.open(place, os.O_RDONLY)  # paths of one part are looked up twice as fast
+    try:
+        for name in sorted(name for name, is_folder in kinds if not is_folder and not name.endswith(".lock")):
+            try:
+                status = os.stat(name, dir_fd=descriptor)
+                state = (status.st_ino, status.st_mtime_ns if now - status.st_mtime_ns >= RACY_NS else -now)
+                is_known = known is not None and known.states.get(name) == state
+                folder.refs[name] = known.refs[name] if known is not None and is_known else _read(name, descriptor)
+                folder.states[name] = state
+            except OSError:
+                continue  # removed while we looked, or not to be read by us
+    finally:
+        os.close(descriptor)
+    return folder
+
+
+def _read(name: str, folder: int) -> str:
+    descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK, dir_fd=folder)
+    try:
+        return os.read(descriptor, _LONGEST).decode(errors="replace").strip()
+    finally:
+        os.close(descriptor)
+
+
+class PackedRefs:
+    """Refs in the file `packed-refs`, which is parsed once per change."""
+
+    def __init__(self, common_dir: Path) -> None:
+        self._place = common_dir / "packed-refs"
+        self._stamp: tuple[int, ...] | None = ()
+        self.folders: Mapping[str, dict[str, str]] = {}
+        """Path, as `refs/heads`, -> name -> SHA."""
+        self.peeled: dict[str, str] = {}
+        """SHA of an annotated tag -> SHA of what it points at."""
+
+    def refresh(self) -> bool:
+        """Look for changes; whether there are any."""
+        now = time.time_ns()
+        try:
+            status = self._place.stat()
+            stamp: tuple[int, ...] | None = (status.st_ino, status.st_size, status.st_mtime_ns)
+            fresh = now - status.st_mtime_ns < RACY_NS
+            if stamp == self._stamp:
+                return False
+            data = self._place.read_bytes()
+        except OSError:
+            stamp, fresh, data = None, False, b""
+            if self._stamp is None:
+                return False
+        self._stamp = () if fresh else stamp
+        before = self.folders
+        self._parse(data)
+        return before != self.folders
+
+    def get(self, ref: str) -> str | None:
+        """SHA of a ref; None if it is not packed."""
+        path, _, name = ref.rpartition("/")
+        return self.folders.get(path, {}).get(name)
+
+    def _parse(self, data: bytes) -> None:
+        folders: dict[str, dict[str, str]] = {}
+        self.peeled = {}
+        for sha, ref, peeled in _LINE.findall(data):
+            path, _, name = os.fsdecode(ref).rpartition("/")
+            folders.setdefault(path, {})[name] = sha.decode()
+            if peeled:
+                self.peeled[sha.decode()] = peeled.decode()
+        self.folders = folders
