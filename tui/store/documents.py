@@ -1,28 +1,34 @@
-"""Reads params, metrics and pipeline files as DVC does: by suffix, YAML 1.2 unless it says JSON or TOML."""
+"""Reads params, metrics and pipeline files as DVC does: by suffix, YAML 1.2 unless it says JSON, TOML or Python."""
 
 import json
-import math
-import re
 import tomllib
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from datetime import date
-from pathlib import PurePosixPath
+from datetime import date, time
+from pathlib import Path
 from typing import Any
 
 import orjson
 import yaml
 
 from pipeline.contract.yaml12 import load_yaml
-from tui.store.files import Files
+from tui.store.files import MAX_BYTES, Files
 from tui.store.plain_yaml import load_plain_yaml
 
 MAX_DEPTH = 100
 _MAX_DOCUMENTS = 100_000
-_LOOKS_LIKE_DATE = re.compile(rb"[0-9]{4}-[0-9]")
 
 
 class BadDocumentError(Exception):
     """A file that cannot be read; the text says why."""
+
+    is_final = True
+    """Whether it could not be read later either."""
+
+
+class UnreadableError(BadDocumentError):
+    """A file whose content is not there, or cannot be got at."""
+
+    is_final = False
 
 
 class Documents:
@@ -37,38 +43,73 @@ class Documents:
 
     def cached(self, files: Files, path: str, decode: Callable[[str, bytes], Any]) -> Any:
         """What `decode(path, content)` makes of a file; BadDocumentError if it cannot be read."""
-        identity = files.identity(path)
-        key = (decode.__name__, PurePosixPath(path).suffix.lower(), identity)
-        if key not in self._known:
+        return self._remember(files.identity(path), path, decode, lambda: files.read(path))
+
+    def at_place(self, place: Path, path: str, decode: Callable[[str, bytes], Any]) -> Any:
+        """What `decode(path, content)` makes of an object in the DVC cache, whose name tells its content."""
+        return self._remember(place, path, decode, lambda: _read(place))
+
+    def _remember(
+        self, identity: Hashable, path: str, decode: Callable[[str, bytes], Any], read: Callable[[], bytes]
+    ) -> Any:
+        key = (decode.__name__, suffix_of(path), identity)
+        outcome = self._known.get(key)
+        if outcome is None:
             if len(self._known) >= _MAX_DOCUMENTS:
                 self._known.clear()
-            self._known[key] = self._outcome(files, path, decode)
-        outcome = self._known[key]
+            outcome = self._known[key] = _outcome(path, decode, read)
         if isinstance(outcome, BadDocumentError):
             raise outcome
         return outcome
 
-    def _outcome(self, files: Files, path: str, decode: Callable[[str, bytes], Any]) -> Any:
-        try:
-            return decode(path, files.read(path))
-        except BadDocumentError as error:
-            return error
-        except KeyError:
-            return BadDocumentError("its object is missing from the Git repository")
-        except (OSError, ValueError) as error:
-            return BadDocumentError(_first_line(error))
+
+def _outcome(path: str, decode: Callable[[str, bytes], Any], read: Callable[[], bytes]) -> Any:
+    try:
+        return decode(path, read())
+    except BadDocumentError as error:
+        return error
+    except KeyError:
+        return UnreadableError("its object is missing from the Git repository")
+    except (OSError, ValueError) as error:
+        return UnreadableError(_first_line(error))
+
+
+def _read(place: Path) -> bytes:
+    if place.stat().st_size > MAX_BYTES:
+        raise OSError(f"is larger than {MAX_BYTES // 2**20} MiB")
+    return place.read_bytes()
+
+
+def suffix_of(path: str) -> str:
+    """The suffix that says how a file is read."""
+    dot = path.rfind(".", path.rfind("/") + 2)
+    return path[dot:].lower() if dot >= 0 else ""
 
 
 def parse(path: str, data: bytes) -> Any:
-    """Plain values of a document; an empty YAML document is an empty mapping, as for DVC."""
-    suffix = PurePosixPath(path).suffix.lower()
+    """A document as plain values that JSON has as well; one that is empty or false is an empty mapping, as for DVC."""
+    value, is_plain = _parse(path, data)
+    if not is_plain:
+        value = _as_json(value)
+    return value or {}
+
+
+def parse_metrics(path: str, data: bytes) -> Any:
+    """What DVC keeps of a metrics file: numbers, also those that are not finite, text, and mappings of them."""
+    value, _ = _parse(path, data)
+    return _only_metrics(value) or {}
+
+
+def _parse(path: str, data: bytes) -> tuple[Any, bool]:
+    """The values of a document, and whether they are sure to be what JSON has."""
+    suffix = suffix_of(path)
     try:
-        value = _PARSERS.get(suffix, _parse_yaml)(data)
-    except (ValueError, yaml.YAMLError, RecursionError) as error:
+        value, is_plain = _PARSERS.get(suffix, _parse_yaml)(data)
+    except (ValueError, SyntaxError, yaml.YAMLError, RecursionError, MemoryError) as error:
         raise BadDocumentError(_reason(suffix, data, error)) from error
     if depth_exceeds(value, MAX_DEPTH):
         raise BadDocumentError(f"is nested more than {MAX_DEPTH} levels deep")
-    return value
+    return value, is_plain
 
 
 def depth_exceeds(value: Any, levels: int) -> bool:
@@ -88,89 +129,71 @@ def _children(node: Any) -> Iterator[Any]:
         yield from (item for item in node if isinstance(item, dict | list))
 
 
-def clean_metrics(value: Any, bad: list[str], key: str = "") -> Any:
-    """What DVC keeps of a metrics file: numbers, text, mappings of them. Keys of non-finite numbers go to `bad`."""
-    if isinstance(value, float) and not math.isfinite(value):
-        bad.append(key)
-        return None
+def _only_metrics(value: Any) -> Any:
     if isinstance(value, int | float | str):
         return value
     if not isinstance(value, Mapping):
         return None
-    kept = {name: clean_metrics(item, bad, f"{key}.{name}" if key else str(name)) for name, item in value.items()}
+    kept = {_key(name): _only_metrics(item) for name, item in value.items()}
     return {name: item for name, item in kept.items() if item is not None and item != {}}
 
 
-def select(document: Any, keys: tuple[str, ...]) -> Any:
-    """The tracked part of a params file; all of it without keys."""
-    if not keys or not isinstance(document, dict):
-        return document
-    chosen: dict[str, Any] = {}
-    for key in dict.fromkeys(keys):
-        _copy(document, chosen, key.split("."))
-    return chosen
-
-
-def _copy(source: Any, target: dict[str, Any], parts: list[str]) -> None:
-    for name in _matching(source, parts[0]):
-        value = source[name]
-        if len(parts) == 1:
-            target[name] = value
-        elif isinstance(value, dict):
-            below: dict[str, Any] = {}
-            _copy(value, below, parts[1:])
-            if below:
-                target[name] = {**target.get(name, {}), **below}
-
-
-def _matching(source: dict[str, Any], pattern: str) -> list[str]:
-    if not any(sign in pattern for sign in "*?["):
-        return [pattern] if pattern in source else []
-    import fnmatch
-
-    return [name for name in source if isinstance(name, str) and fnmatch.fnmatchcase(name, pattern)]
-
-
-def _parse_json(data: bytes) -> Any:
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return json.loads(data)  # NaN, Infinity and big integers, as the standard library reads them
-
-
-def _parse_toml(data: bytes) -> Any:
-    return tomllib.loads(data.decode())
-
-
-def _parse_yaml(data: bytes) -> Any:
-    plain = load_plain_yaml(data)
-    if plain is not None:
-        return plain
-    value = load_yaml(data)
-    if _LOOKS_LIKE_DATE.search(data):
-        value = _dates_as_text(value)
-    return {} if value is None else value
-
-
-def _dates_as_text(value: Any) -> Any:
+def _as_json(value: Any) -> Any:
+    """The value as `json` writes it: names are text, and so are dates."""
     if isinstance(value, dict):
-        return {name: _dates_as_text(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_dates_as_text(item) for item in value]
-    return value.isoformat() if isinstance(value, date) else value
+        return {_key(name): _as_json(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted((_as_json(item) for item in value), key=str)
+    if value is None or isinstance(value, str | int | float):
+        return value
+    return value.isoformat() if isinstance(value, date | time) else str(value)
 
 
-_PARSERS: dict[str, Callable[[bytes], Any]] = {".json": _parse_json, ".toml": _parse_toml}
+def _key(name: Any) -> str:
+    if isinstance(name, str):
+        return name
+    if name is None or isinstance(name, bool):
+        return json.dumps(name)
+    return repr(name) if isinstance(name, float | int) else str(name)
+
+
+def _parse_json(data: bytes) -> tuple[Any, bool]:
+    try:
+        return orjson.loads(data), True
+    except orjson.JSONDecodeError:
+        return json.loads(data.decode("utf-8")), True  # NaN, Infinity and big integers, as the standard library does
+
+
+def _parse_toml(data: bytes) -> tuple[Any, bool]:
+    return tomllib.loads(data.decode()), False
+
+
+def _parse_python(data: bytes) -> tuple[Any, bool]:
+    from tui.store.python_params import load_python
+
+    return load_python(data), False
+
+
+def _parse_yaml(data: bytes) -> tuple[Any, bool]:
+    plain = load_plain_yaml(data)
+    return (plain, True) if plain is not None else (load_yaml(data), False)
+
+
+_PARSERS: dict[str, Callable[[bytes], tuple[Any, bool]]] = {
+    ".json": _parse_json, ".toml": _parse_toml, ".py": _parse_python,
+}  # fmt: skip
+_KINDS = {".json": "JSON", ".toml": "TOML", ".py": "Python"}
 
 
 def _reason(suffix: str, data: bytes, error: Exception) -> str:
     if not data.strip():
         return "is empty"
-    kind = {".json": "JSON", ".toml": "TOML"}.get(suffix, "YAML")
-    return f"does not parse as {kind}: {_first_line(error)}"
+    return f"does not parse as {_KINDS.get(suffix, 'YAML')}: {_first_line(error)}"
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     mark = getattr(error, "problem_mark", None)
     if mark is not None:
         return f"{getattr(error, 'problem', None) or 'bad syntax'} in line {mark.line + 1}"

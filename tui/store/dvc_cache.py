@@ -1,28 +1,17 @@
-"""The local DVC cache: content by its md5, and the md5 of every output by dvc.lock."""
+"""The local DVC cache: content by its md5."""
 
 import configparser
-import posixpath
 import re
 from pathlib import Path
-from typing import Any
 
 import orjson
 
-from pipeline.contract.yaml12 import load_yaml
-from tui.store.documents import BadDocumentError, Documents
+from tui.store.documents import Documents
+from tui.store.dvc_files import Outs, read_hashes
 from tui.store.files import Files
 from tui.store.layout import Layout
 
 _MD5 = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
-_LOCK_LINE = re.compile(
-    r"^  (?P<stage>[A-Za-z0-9_@.-]+):$|^    (?P<section>[a-z]+):$"
-    r"|^    - path: (?P<path>[A-Za-z0-9_./ -]*[A-Za-z0-9_./-])\n"
-    r"(?:      hash: md5\n)?      md5: (?P<md5>[0-9a-f]{32}(?:\.dir)?)$",
-    re.MULTILINE,
-)
-
-Outs = dict[str, str]
-"""Path of an output -> its md5."""
 
 
 class DvcCache:
@@ -41,19 +30,8 @@ class DvcCache:
         return self._directory
 
     def outs(self, files: Files, layout: Layout) -> Outs:
-        """md5 of all outputs that the dvc.lock files of a revision know; a broken dvc.lock knows none."""
-        outs: Outs = {}
-        for folder, stages in layout.folders.items():
-            path = posixpath.join(folder, "dvc.lock")
-            if files.identity(path) is None:
-                continue
-            try:
-                locked = self._documents.cached(files, path, parse_lock)
-            except BadDocumentError:
-                continue
-            for stage, wdir in stages.items():
-                outs.update({posixpath.normpath(posixpath.join(wdir, out)): md5 for out, md5 in locked.get(stage, ())})
-        return outs
+        """md5 of all outputs of a revision that are in the cache; a broken dvc.lock knows none."""
+        return read_hashes(files, layout, self._documents).cached
 
     def find(self, path: str, outs: Outs) -> Path | None:
         """File with the content of an output, or of a file in an output that is a folder; None if it is not here."""
@@ -72,6 +50,26 @@ class DvcCache:
                 inside = self.listing(md5).get(path.removeprefix(parent + "/"))
                 return self._places(inside) if inside else self._places(md5)
         return []
+
+    def awaited(self, path: str, outs: Outs) -> list[str]:
+        """md5 of what would have to come into the cache for an output to be here."""
+        return [place.parent.name + place.name for place in self.wanted(path, outs)[:1]]
+
+    def has(self, md5: str) -> bool:
+        """Whether an object is here."""
+        return any(place.is_file() for place in self._places(md5))
+
+    def below(self, path: str, outs: Outs) -> list[str]:
+        """Files of outputs in a folder, as far as the listings of the outputs are here."""
+        found = []
+        for out, md5 in outs.items():
+            inside = out.startswith(f"{path}/")
+            if md5.endswith(".dir") and (inside or path == out or path.startswith(f"{out}/")):
+                names = (f"{out}/{name}" for name in self.listing(md5))
+                found += [name for name in names if name.startswith(f"{path}/")]
+            elif inside:
+                found.append(out)
+        return found
 
     def listing(self, md5: str) -> dict[str, str]:
         """Files of an output that is a folder, with their md5; empty if the listing is not here."""
@@ -96,38 +94,6 @@ class DvcCache:
             return []
         # DVC 2 kept its cache one level higher, and wrote no `hash: md5`
         return [self.directory / "files" / "md5" / md5[:2] / md5[2:], self.directory / md5[:2] / md5[2:]]
-
-
-def parse_lock(_path: str, data: bytes) -> dict[str, list[tuple[str, str]]]:
-    """Stage -> (path, md5) of its outputs."""
-    text = data.decode(errors="replace")
-    stages: dict[str, list[tuple[str, str]]] = {}
-    stage, section, found = "", "", 0
-    for match in _LOCK_LINE.finditer(text):
-        if match["stage"]:
-            stage, section = match["stage"], ""
-        elif match["section"]:
-            section = match["section"]
-        else:
-            found += 1
-            if section == "outs":
-                stages.setdefault(stage, []).append((match["path"], match["md5"]))
-    plain = text.startswith("schema: '2.0'\nstages:\n") and found == text.count("- path: ")
-    return stages if plain else _parse_lock_as_yaml(data)
-
-
-def _parse_lock_as_yaml(data: bytes) -> dict[str, list[tuple[str, str]]]:
-    import yaml
-
-    try:
-        document: Any = load_yaml(data)
-        stages = document.get("stages", document) or {}
-        return {
-            str(stage): [(str(out["path"]), str(out.get("md5", ""))) for out in entry.get("outs") or ()]
-            for stage, entry in stages.items()
-        }
-    except (yaml.YAMLError, AttributeError, TypeError, KeyError) as error:
-        raise BadDocumentError("does not parse as a dvc.lock") from error
 
 
 def _parents(path: str) -> list[str]:

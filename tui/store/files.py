@@ -14,14 +14,25 @@ from tui.store.trees import TreeReader
 
 MAX_BYTES = 64 * 1024 * 1024
 """A params or metrics file larger than this is refused."""
+CONFIG = ".dvc/config"
+PIPELINE = "dvc.yaml"
 _RACY_NS = 100_000_000
+_MAX_HASHED = 4 * 1024 * 1024
+_MAX_IDS = 50_000
 
 
 class Files(Protocol):
     """Files below the project's root; paths are relative to it, with slashes."""
 
+    @property
+    def origin(self) -> tuple[Path, str]:
+        """Root of the project, and the revision in it, or `workspace`: how to ask DVC about these files."""
+
     def pipelines(self) -> Sequence[str]:
         """Paths of all dvc.yaml files."""
+
+    def dvc_files(self) -> tuple[tuple[str, Hashable], ...]:
+        """Paths and identities of all dvc.yaml, .dvc and .dvcignore files, and of .dvc/config."""
 
     def identity(self, path: str) -> Hashable | None:
         """What stays the same exactly as long as the content does; None if there is no such file."""
@@ -33,17 +44,57 @@ class Files(Protocol):
         """Paths of all files in a folder; empty if it is none."""
 
 
+def pipelines_of(names: tuple[tuple[str, Hashable], ...]) -> tuple[str, ...]:
+    """The dvc.yaml files among DVC's files."""
+    return tuple(path for path, _ in names if path == PIPELINE or path.endswith("/" + PIPELINE))
+
+
+_Stamp = tuple[int, int, int, int]
+_ids: dict[str, tuple[_Stamp, Hashable]] = {}
+
+
+def _content_id(target: Path, status: os.stat_result) -> Hashable:
+    """Blob id of a file, worked out again only when the file may have changed."""
+    stamp = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    is_fresh = time.time_ns() - status.st_mtime_ns < _RACY_NS  # it may be written again at the same time stamp
+    if status.st_size > _MAX_HASHED:
+        return str(target), *stamp, time.time_ns() if is_fresh else 0
+    place = str(target)
+    known = _ids.get(place)
+    if known is not None and known[0] == stamp and not is_fresh:
+        return known[1]
+    found: Hashable = pygit2.hash(target.read_bytes())
+    if not is_fresh:
+        if len(_ids) >= _MAX_IDS:
+            _ids.clear()
+        _ids[place] = (stamp, found)
+    return found
+
+
 class CommitFiles:
     """Files of a commit."""
 
-    def __init__(self, repository: Any, trees: TreeReader, tree_id: Any, prefix: str = "") -> None:
-        self._repository, self._trees = repository, trees
+    def __init__(self, repository: Any, trees: TreeReader, tree_id: Any, prefix: str = "", rev: str = "HEAD") -> None:
+        self._repository, self._trees, self._prefix, self._rev = repository, trees, prefix, rev
         found = trees.find(tree_id, prefix.rstrip("/")) if prefix else (tree_id, True)
         self._tree_id = found[0] if found is not None and found[1] else None
 
+    @property
+    def origin(self) -> tuple[Path, str]:
+        """Root of the project, and the SHA."""
+        return Path(self._repository.workdir or self._repository.path, self._prefix).resolve(), self._rev
+
     def pipelines(self) -> Sequence[str]:
         """Paths of all dvc.yaml files."""
-        return self._trees.pipelines(self._tree_id) if self._tree_id is not None else ()
+        return pipelines_of(self.dvc_files())
+
+    def dvc_files(self) -> tuple[tuple[str, Hashable], ...]:
+        """Paths and blob ids of all dvc.yaml, .dvc and .dvcignore files, and of .dvc/config."""
+        if self._tree_id is None:
+            return ()
+        config = self._trees.find(self._tree_id, CONFIG)
+        own = () if config is None else ((CONFIG, config[0]),)
+        return (*own, *self._trees.dvc_files(self._tree_id))
 
     def identity(self, path: str) -> Hashable | None:
         """Id of the blob."""
@@ -69,27 +120,35 @@ class CommitFiles:
 class FolderFiles:
     """Files of a work tree; only paths inside of it are looked at."""
 
-    def __init__(self, root: Path, pipelines: Sequence[str]) -> None:
-        self.root, self._pipelines = root, pipelines
+    def __init__(self, root: Path, names: Sequence[str]) -> None:
+        self.root, self._names = root, names
+
+    @property
+    def origin(self) -> tuple[Path, str]:
+        """The folder."""
+        return self.root, "workspace"
 
     def pipelines(self) -> Sequence[str]:
         """Paths of the dvc.yaml files that are known and still there."""
-        return [path for path in self._pipelines if self.identity(path) is not None]
+        return pipelines_of(self.dvc_files())
+
+    def dvc_files(self) -> tuple[tuple[str, Hashable], ...]:
+        """Those of the dvc.yaml, .dvc and .dvcignore files that are known and still there, and .dvc/config."""
+        found = ((path, self.identity(path)) for path in dict.fromkeys((CONFIG, *self._names)))
+        return tuple((path, identity) for path, identity in found if identity is not None)
 
     def identity(self, path: str) -> Hashable | None:
-        """Place, size and time of a regular file; never the same twice for one that was written this very moment."""
+        """Id that its content has, or would have, as a Git blob; of a large file its place, size and time."""
         target = self._inside(path)
         if target is None:
             return None
         try:
             status = target.stat()
+            if not stat.S_ISREG(status.st_mode):
+                return None
+            return _content_id(target, status)
         except OSError:
             return None
-        if not stat.S_ISREG(status.st_mode):
-            return None
-        now = time.time_ns()
-        fresh = now if now - status.st_mtime_ns < _RACY_NS else 0
-        return str(target), status.st_ino, status.st_size, status.st_mtime_ns, fresh
 
     def read(self, path: str) -> bytes:
         """Content of a file; OSError if it cannot be read."""

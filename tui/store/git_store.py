@@ -19,7 +19,8 @@ from tui.store.documents import Documents
 from tui.store.dvc_cache import DvcCache
 from tui.store.dvc_tasks import DvcTasks
 from tui.store.history import History, Snapshot
-from tui.store.layout import Layouts
+from tui.store.layouts import TABLE as LAYOUTS
+from tui.store.layouts import Layouts
 from tui.store.lineage import Lineage
 from tui.store.live import LiveRuns
 from tui.store.names import Names
@@ -41,11 +42,13 @@ _SAVED_TIMEOUT_S = 60.0
 class GitStore:
     """Reads one project; safe to use from several threads. It never writes, locks or goes to the network."""
 
-    def __init__(self, root: Path, num_commits: int = NUM_COMMITS) -> None:
+    def __init__(self, root: Path, num_commits: int = NUM_COMMITS, is_live: bool = False) -> None:
+        """A live one answers at once with what is plain to see; what DVC has to be asked about comes later."""
         self._project = open_project(root)
         self._lock = threading.RLock()
         documents = Documents()
-        layouts = Layouts(documents)
+        file = CacheFile(self._project.root / CACHE_FOLDER / "rows.sqlite", (TABLE, LAYOUTS))
+        layouts = Layouts(documents, file, is_live=is_live)
         cache = DvcCache(self._project.root, documents)
         values = ValueReader(documents, layouts, cache)
         self._commits = CommitReader(self._project, values)

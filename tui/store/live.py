@@ -8,7 +8,7 @@ from tui.core.experiments import Experiment
 from tui.core.runs import Run, StageProgress
 from tui.store.commits import CommitReader
 from tui.store.dvc_tasks import DvcTask
-from tui.store.files import Files, FolderFiles
+from tui.store.files import PIPELINE, Files, FolderFiles
 from tui.store.values import ValueReader, Values
 from tui.store.workspace import latest_record, stage_fraction
 
@@ -30,17 +30,20 @@ class LiveRuns:
         current = current_stage(run)
         return Experiment(
             run.rev or run.snapshot, "experiment", run.name, run.baseline, (), run.started_at, subject, run.status,
-            values.params, values.metrics, tuple(values.missing), run.error or values.error, run.id,
-            current.stage if current else None, current.fraction if current else None,
+            values.params, values.metrics, values.deps, values.outs, tuple(values.missing), run.error or values.error,
+            run.id, current.stage if current else None, current.fraction if current else None, values.is_pending,
         )  # fmt: skip
 
     def dvc_experiment(self, task: DvcTask) -> Experiment:
         """The row of an experiment that DVC has queued or runs; metrics that are still the baseline's do not count."""
         snapshot = self._commits.experiment(task.rev, "experiment", task.name, task.baseline)
         stage, fraction = None, None
-        values = Values(dict(snapshot.params), problems=[snapshot.error] if snapshot.error else [])
+        values = Values(
+            dict(snapshot.params), deps=dict(snapshot.deps), outs=dict(snapshot.outs),
+            problems=[snapshot.error] if snapshot.error else [], is_pending=snapshot.is_pending,
+        )  # fmt: skip
         if task.root is not None and task.root.is_dir():
-            values = self._values.read(FolderFiles(task.root, self._pipelines(task.rev)))
+            values = self._values.read(FolderFiles(task.root, self._names(task.rev)))
             before = self._commits.experiment(task.baseline, "commit").metrics
             values.metrics = {path: found for path, found in values.metrics.items() if before.get(path) != found}
             record = latest_record(task.root)
@@ -48,24 +51,26 @@ class LiveRuns:
                 stage, fraction = record.stage, stage_fraction(record, task.root)
         return Experiment(
             task.rev, "experiment", task.name, task.baseline, (), snapshot.timestamp, "", task.status,
-            values.params, values.metrics, error=values.error, stage=stage, fraction=fraction,
+            values.params, values.metrics, values.deps, values.outs, error=values.error, stage=stage,
+            fraction=fraction, is_pending=values.is_pending,
         )  # fmt: skip
 
-    def _pipelines(self, rev: str) -> Sequence[str]:
+    def _names(self, rev: str) -> Sequence[str]:
         try:
-            return self._commits.files(rev).pipelines()
+            return [path for path, _ in self._commits.files(rev).dvc_files()]
         except (KeyError, ValueError, OSError, pygit2.GitError):
-            return ("dvc.yaml",)
+            return (PIPELINE,)
 
     def _read(self, run: Run) -> tuple[Values, str]:
         finished = frozenset(item.stage for item in run.progress if item.status in _FINISHED)
         stages = None if run.progress and len(finished) == len(run.progress) else finished
         try:
             snapshot = self._commits.files(run.snapshot)
-            pipelines: Sequence[str] = snapshot.pipelines()
         except (KeyError, ValueError, OSError, pygit2.GitError):
-            snapshot, pipelines = None, ("dvc.yaml",)
-        files: Files | None = FolderFiles(run.directory, pipelines) if run.directory.is_dir() else snapshot
+            snapshot = None
+        files: Files | None = snapshot
+        if run.directory.is_dir():
+            files = FolderFiles(run.directory, self._names(run.snapshot))
         if files is None:
             return Values(problems=["its clone and its snapshot are gone"]), ""
         values = self._values.read(files, only=stages)

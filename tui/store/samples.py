@@ -12,7 +12,7 @@ from tui.core.series import Sample
 from tui.store.commits import CommitReader
 from tui.store.dvc_cache import DvcCache
 from tui.store.files import MAX_BYTES
-from tui.store.layout import Layouts
+from tui.store.layouts import Layouts
 from tui.store.stopped import stages_after
 from tui.store.tail import Tail
 

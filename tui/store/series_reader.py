@@ -15,7 +15,8 @@ from tui.core.series import Recording
 from tui.store.commits import CommitReader
 from tui.store.dvc_cache import DvcCache
 from tui.store.files import MAX_BYTES, Files, FolderFiles
-from tui.store.layout import Layouts, OutFile
+from tui.store.layout import OutFile
+from tui.store.layouts import Layouts
 from tui.store.points import Decoder, LinesDecoder, TableDecoder, decode_records
 from tui.store.stopped import stages_after, unreached_stages
 from tui.store.tail import Tail

@@ -11,13 +11,18 @@ Entries = dict[str, tuple[Any, bool]]
 """Name -> (object id, whether it is a tree)."""
 
 
+def is_dvc_file(name: str) -> bool:
+    """Whether a file of this name has a say in what a project consists of."""
+    return name in {"dvc.yaml", ".dvcignore"} or name.endswith(".dvc")
+
+
 class TreeReader:
     """Looks up paths in Git trees."""
 
     def __init__(self, repository: Any) -> None:
         self._repository = repository
         self._entries: dict[Any, Entries] = {}
-        self._pipelines: dict[Any, tuple[str, ...]] = {}
+        self._dvc_files: dict[Any, tuple[tuple[str, Any], ...]] = {}
 
     def entries(self, tree_id: Any) -> Entries:
         """What a tree holds; KeyError if it is missing, OSError if it is corrupt."""
@@ -25,7 +30,7 @@ class TreeReader:
         if known is None:
             if len(self._entries) >= _MAX_TREES:
                 self._entries.clear()
-                self._pipelines.clear()
+                self._dvc_files.clear()
             known = self._entries[tree_id] = self._read(tree_id)
         return known
 
@@ -47,20 +52,24 @@ class TreeReader:
             found = step
         return found
 
-    def pipelines(self, tree_id: Any) -> tuple[str, ...]:
-        """Paths of all dvc.yaml files below a tree."""
-        known = self._pipelines.get(tree_id)
+    def dvc_files(self, tree_id: Any) -> tuple[tuple[str, Any], ...]:
+        """Paths and object ids of all dvc.yaml, .dvc and .dvcignore files below a tree."""
+        known = self._dvc_files.get(tree_id)
         if known is None:
-            known = tuple(self._find_pipelines(tree_id))
-            self._pipelines[tree_id] = known
+            known = self._dvc_files[tree_id] = tuple(self._find_dvc_files(tree_id))
         return known
 
-    def _find_pipelines(self, tree_id: Any) -> Iterator[str]:
+    def _find_dvc_files(self, tree_id: Any) -> Iterator[tuple[str, Any]]:
         for name, (object_id, is_tree) in self.entries(tree_id).items():
-            if is_tree and name != ".dvc":
-                yield from (f"{name}/{path}" for path in self.pipelines(object_id))
-            elif name == "dvc.yaml":
-                yield name
+            if not is_tree:
+                if is_dvc_file(name):
+                    yield name, object_id
+            elif name != ".dvc" and not self._is_project(object_id):
+                yield from ((f"{name}/{path}", found) for path, found in self.dvc_files(object_id))
+
+    def _is_project(self, tree_id: Any) -> bool:
+        """Whether a folder is a DVC project of its own."""
+        return self.entries(tree_id).get(".dvc", (None, False))[1]
 
     def below(self, tree_id: Any) -> Iterator[str]:
         """Paths of all files below a tree."""

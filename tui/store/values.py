@@ -1,28 +1,41 @@
-"""Params and metrics of one revision, and what is missing or broken about them."""
+"""Params, metrics and hashes of one revision, and what is missing or broken about them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from tui.store.documents import BadDocumentError, Documents, clean_metrics, parse, select
-from tui.store.dvc_cache import DvcCache, Outs
-from tui.store.files import MAX_BYTES, Files
-from tui.store.layout import Layout, Layouts, OutFile
+from tui.store.documents import BadDocumentError, Documents, parse, parse_metrics
+from tui.store.dvc_cache import DvcCache
+from tui.store.dvc_files import Outs, read_hashes
+from tui.store.files import Files
+from tui.store.layouts import Layouts
+from tui.store.selection import pick, select
+from tui.store.trees import is_dvc_file
 
 _SHOWN_PROBLEMS = 3
 
 
 @dataclass(slots=True)
 class Values:
-    """What a revision says of itself."""
+    """What a revision says of itself.
+
+    Those of a commit that are final stay the same until something that they await comes into the DVC cache; the
+    others until `ValueReader.version` is another.
+    """
 
     params: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
+    deps: dict[str, str | None] = field(default_factory=dict)
+    outs: dict[str, str | None] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     """Declared files that are not available locally."""
-    awaited: list[Path] = field(default_factory=list)
-    """Places in the DVC cache where missing files would appear."""
+    awaited: list[str] = field(default_factory=list)
+    """md5 of missing files that may come into the DVC cache."""
     problems: list[str] = field(default_factory=list)
+    is_pending: bool = False
+    """Whether DVC is still being asked where things are."""
+    is_final: bool = True
+    """Whether it was read with DVC's own layout, and no Git object was missing."""
 
     @property
     def error(self) -> str | None:
@@ -39,72 +52,79 @@ class ValueReader:
     def __init__(self, documents: Documents, layouts: Layouts, cache: DvcCache) -> None:
         self._documents, self._layouts, self._cache = documents, layouts, cache
 
+    @property
+    def version(self) -> int:
+        """Goes up whenever DVC has said where more things are."""
+        return self._layouts.version
+
     def read(self, files: Files, without: frozenset[str] = frozenset(), only: frozenset[str] | None = None) -> Values:
-        """Params and metrics; metrics only of some stages, or not of some, where the others have not run."""
+        """Everything of a revision; metrics only of some stages, or not of some, where the others have not run."""
         layout = self._layouts.of(files)
-        values = Values(problems=list(layout.problems))
-        outs = self._outs(files, layout)
+        hashes = read_hashes(files, layout, self._documents)
+        values = Values(deps=hashes.deps, outs=hashes.outs, problems=[*layout.problems, *hashes.problems])
+        values.is_pending, values.is_final = layout.is_pending, layout.is_final
+        reading = _Reading(files, hashes.cached, values, self._documents, self._cache)
         for path, keys in layout.params.items():
-            self._read_params(files, path, keys, values)
+            reading.read_params(path, keys)
+        for path, keys in layout.variables.items():
+            reading.read_variables(path, keys)
         for path, out in layout.metrics.items():
             if out.stage in without or (only is not None and out.stage not in only):
                 values.missing.append(path)
             else:
-                self._read_metrics(files, path, out, outs, values)
+                reading.read_metrics(path)
         return values
 
-    def _outs(self, files: Files, layout: Layout) -> Outs:
-        cached = any(out.cached and files.identity(path) is None for path, out in layout.metrics.items())
-        return self._cache.outs(files, layout) if cached else {}
 
-    def _read_params(self, files: Files, path: str, keys: tuple[str, ...], values: Values) -> None:
-        for file in self._expand(files, path):
-            if files.identity(file) is None:
-                values.missing.append(file)
-                continue
-            try:
-                values.params[file] = select(self._documents.load(files, file), keys)
-            except BadDocumentError as error:
-                values.problems.append(f"{file}: {error}")
+class _Reading:
+    """Reads one revision."""
 
-    def _read_metrics(self, files: Files, path: str, out: OutFile, outs: Outs, values: Values) -> None:
-        if files.identity(path) is None and out.cached and outs.get(path, "").endswith(".dir"):
-            names = [f"{path}/{name}" for name in self._cache.listing(outs[path])] or [path]
-        else:
-            names = self._expand(files, path)
-        for file in names:
-            try:
-                cleaned, bad = self._metrics(files, file, out, outs)
-            except FileNotFoundError:
-                values.missing.append(file)
-                values.awaited += self._cache.wanted(file, outs) if out.cached else []
-            except BadDocumentError as error:
-                values.problems.append(f"{file}: {error}")
-            else:
-                values.metrics[file] = cleaned
-                if bad:
-                    values.problems.append(f"{file}: {', '.join(bad[:_SHOWN_PROBLEMS])} not a finite number")
+    def __init__(self, files: Files, outs: Outs, values: Values, documents: Documents, cache: DvcCache) -> None:
+        self._files, self._outs, self._values = files, outs, values
+        self._documents, self._cache = documents, cache
+        self._read: set[str] = set()
 
-    def _metrics(self, files: Files, file: str, out: OutFile, outs: Outs) -> tuple[Any, list[str]]:
-        if files.identity(file) is not None:
-            known: tuple[Any, list[str]] = self._documents.cached(files, file, parse_metrics)
-            return known
-        place = self._cache.find(file, outs) if out.cached else None
-        if place is None:
-            raise FileNotFoundError(file)
-        if place.stat().st_size > MAX_BYTES:
-            raise BadDocumentError(f"is larger than {MAX_BYTES // 2**20} MiB")
-        return parse_metrics(file, place.read_bytes())
+    def read_params(self, path: str, keys: tuple[str, ...]) -> None:
+        """Read the tracked params of a file, or of all in a folder."""
+        for file in self._expand(path):
+            self._read.add(file)
+            document = self._load(file, parse)
+            if document is not None:
+                self._values.params[file] = select(document, keys)
 
-    @staticmethod
-    def _expand(files: Files, path: str) -> list[str]:
-        if files.identity(path) is not None:
+    def read_variables(self, path: str, keys: tuple[str, ...]) -> None:
+        """Read the variables of a file that is no params file."""
+        if path not in self._read:
+            document = self._load(path, parse)
+            if document is not None:
+                self._values.params[path] = pick(document, keys)
+
+    def read_metrics(self, path: str) -> None:
+        """Read a metrics file, or all in a folder."""
+        for file in self._expand(path):
+            metrics = self._load(file, parse_metrics)
+            if metrics is not None:
+                self._values.metrics[file] = metrics
+
+    def _expand(self, path: str) -> list[str]:
+        if self._files.identity(path) is not None:
             return [path]
-        return files.below(path) or [path]
+        names = (file for file in self._files.below(path) if not is_dvc_file(file.rpartition("/")[2]))
+        return list(dict.fromkeys((*names, *self._cache.below(path, self._outs)))) or [path]
 
-
-def parse_metrics(path: str, data: bytes) -> tuple[Any, list[str]]:
-    """The metrics in a file, and the keys whose values are not finite."""
-    bad: list[str] = []
-    cleaned = clean_metrics(parse(path, data), bad)
-    return {} if cleaned is None else cleaned, bad
+    def _load(self, file: str, decode: Callable[[str, bytes], Any]) -> Any:
+        """A decoded file, from Git, the work tree or the DVC cache; None if that is not possible, for a reason told."""
+        try:
+            if self._files.identity(file) is not None:
+                return self._documents.cached(self._files, file, decode)
+            place = self._cache.find(file, self._outs)
+            if place is not None:
+                return self._documents.at_place(place, file, decode)
+        except BadDocumentError as error:
+            self._values.problems.append(f"{file}: {error}")
+            self._values.is_final = self._values.is_final and error.is_final
+            return None
+        if file not in self._values.missing:
+            self._values.missing.append(file)
+            self._values.awaited += self._cache.awaited(file, self._outs)
+        return None

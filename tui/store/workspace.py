@@ -13,6 +13,7 @@ from tui.core.experiments import Experiment, Status
 from tui.store.dvc_tasks import is_stage_running
 from tui.store.files import FolderFiles
 from tui.store.project import Project
+from tui.store.trees import is_dvc_file
 from tui.store.values import ValueReader
 
 _TAIL_BYTES = 4096
@@ -25,15 +26,15 @@ class Workspace:
     def __init__(self, project: Project, values: ValueReader) -> None:
         self._project, self._values = project, values
         self._index_stamp: object = None
-        self._pipelines: tuple[str, ...] = ()
+        self._names: tuple[str, ...] = ()
 
     def files(self) -> FolderFiles:
-        """Files on disk; a dvc.yaml counts if it is at the root or known to Git."""
+        """Files on disk; a dvc.yaml or .dvc file counts if it is at the root or known to Git."""
         index = self._project.git_dir / "index"
         stamp = index.stat().st_mtime_ns if index.exists() else None
         if stamp is None or stamp != self._index_stamp:
-            self._pipelines, self._index_stamp = _tracked_pipelines(self._project), stamp
-        return FolderFiles(self._project.root, self._pipelines)
+            self._names, self._index_stamp = _tracked_names(self._project), stamp
+        return FolderFiles(self._project.root, self._names)
 
     def experiment(self, head: str | None) -> Experiment:
         """The row of the workspace."""
@@ -48,11 +49,12 @@ class Workspace:
         stage = record.stage if record is not None and status in {"running", "lost"} else None
         return Experiment(
             "workspace", "workspace", baseline=head, status=status, params=values.params, metrics=values.metrics,
-            missing=tuple(values.missing), error=error, stage=stage, fraction=fraction,
+            deps=values.deps, outs=values.outs, missing=tuple(values.missing), error=error, stage=stage,
+            fraction=fraction, is_pending=values.is_pending,
         )  # fmt: skip
 
 
-def _tracked_pipelines(project: Project) -> tuple[str, ...]:
+def _tracked_names(project: Project) -> tuple[str, ...]:
     found = {"dvc.yaml"}
     try:
         project.repository.index.read(False)
@@ -60,7 +62,7 @@ def _tracked_pipelines(project: Project) -> tuple[str, ...]:
     except (OSError, pygit2.GitError):
         names = []
     for name in names:
-        if name.rsplit("/", 1)[-1] == "dvc.yaml" and name.startswith(project.prefix):
+        if name.startswith(project.prefix) and is_dvc_file(name.rpartition("/")[2]):
             found.add(name.removeprefix(project.prefix))
     return tuple(sorted(found, key=lambda path: (path.count("/"), path)))
 

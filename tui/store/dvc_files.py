@@ -1,0 +1,161 @@
+"""What dvc.lock and .dvc files say: the hashes of deps and outs."""
+
+import json
+import posixpath
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from pipeline.contract.yaml12 import load_yaml
+from tui.store.documents import BadDocumentError, Documents
+from tui.store.files import Files
+from tui.store.layout import Layout, StageFiles
+
+_LOCK_LINE = re.compile(
+    r"^  (?P<stage>[A-Za-z0-9_@.-]+):$|^    (?P<section>[a-z]+):$"
+    r"|^    - path: (?P<path>[A-Za-z0-9_./ -]*[A-Za-z0-9_./-])\n"
+    r"(?:      hash: md5\n)?      md5: (?P<md5>[0-9a-f]{32}(?:\.dir)?)$",
+    re.MULTILINE,
+)
+_PLAIN = "schema: '2.0'\nstages:\n"
+_CHANGING = {
+    "md5", "etag", "checksum", "size", "nfiles", "version_id", "isexec", "files", "cloud", "last_modified", "rev_lock",
+}  # fmt: skip
+
+Outs = dict[str, str]
+"""Path of an output in the DVC cache -> its md5."""
+
+
+@dataclass(slots=True)
+class Locked:
+    """Hashes that a stage has left in dvc.lock, by the path as the stage says it."""
+
+    deps: dict[str, str | None] = field(default_factory=dict)
+    outs: dict[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DvcFile:
+    """What a .dvc file says."""
+
+    structure: str
+    """All of it but the hashes and sizes."""
+    locked: Locked
+
+
+@dataclass(slots=True)
+class Hashes:
+    """Hashes of a revision, by path in the project."""
+
+    deps: dict[str, str | None] = field(default_factory=dict)
+    outs: dict[str, str | None] = field(default_factory=dict)
+    """Outputs that are neither metrics nor plots."""
+    cached: Outs = field(default_factory=dict)
+    """All outputs in the DVC cache whose md5 is known."""
+    problems: list[str] = field(default_factory=list)
+
+
+def read_hashes(files: Files, layout: Layout, documents: Documents) -> Hashes:
+    """Hashes of all stages and .dvc files; those of a file that is broken are unknown."""
+    hashes = Hashes()
+    opened: dict[str, Mapping[str | None, Locked]] = {}
+    for stage in layout.stages:
+        file = lock_path(stage)
+        if file not in opened:
+            opened[file] = _open(files, file, documents, hashes.problems)
+        _add(hashes, stage, opened[file].get(stage.name))
+    return hashes
+
+
+def lock_path(stage: StageFiles) -> str:
+    """The file with the hashes of a stage."""
+    return stage.file if stage.name is None else posixpath.join(posixpath.dirname(stage.file), "dvc.lock")
+
+
+def _open(files: Files, path: str, documents: Documents, problems: list[str]) -> Mapping[str | None, Locked]:
+    if files.identity(path) is None:
+        return {}
+    try:
+        if path.endswith(".dvc"):
+            return {None: documents.cached(files, path, parse_dvc_file).locked}
+        found: Mapping[str | None, Locked] = documents.cached(files, path, parse_lock)
+    except BadDocumentError as error:
+        problems.append(f"{path}: {error}")
+        return {}
+    return found
+
+
+_NOTHING = Locked()
+
+
+def _add(hashes: Hashes, stage: StageFiles, locked: Locked | None) -> None:
+    known = locked or _NOTHING
+    for name, path in stage.deps:
+        hashes.deps[path] = known.deps.get(name)
+    for out in stage.outs:
+        found = known.outs.get(out.name)
+        if out.is_listed:
+            hashes.outs[out.path] = found
+        if out.cached and found is not None:
+            hashes.cached[out.path] = found
+
+
+def parse_lock(_path: str, data: bytes) -> dict[str, Locked]:
+    """Stage -> hashes of its deps and outs."""
+    text = data.decode(errors="replace")
+    stages: dict[str, Locked] = {}
+    locked, section, found = Locked(), "", 0
+    for stage, name, path, md5 in _LOCK_LINE.findall(text):
+        if stage:
+            locked = stages[stage] = Locked()
+            section = ""
+        elif name:
+            section = name
+        else:
+            found += 1
+            if section == "outs":
+                locked.outs[path] = md5
+            elif section == "deps":
+                locked.deps[path] = md5
+    plain = text.startswith(_PLAIN) and found == text.count("- path: ")
+    return stages if plain else _parse_lock_as_yaml(data)
+
+
+def _parse_lock_as_yaml(data: bytes) -> dict[str, Locked]:
+    try:
+        document = load_yaml(data)
+        stages = document.get("stages", {} if "schema" in document else document) or {}
+        return {str(name): _locked(entry) for name, entry in stages.items()}
+    except (yaml.YAMLError, AttributeError, TypeError, KeyError, ValueError, RecursionError) as error:
+        raise BadDocumentError("does not parse as a dvc.lock") from error
+
+
+def parse_dvc_file(_path: str, data: bytes) -> DvcFile:
+    """A .dvc file."""
+    try:
+        document = load_yaml(data) or {}
+        structure = json.dumps(_without_hashes(document), sort_keys=True, default=str)
+        return DvcFile(structure, _locked(document))
+    except (yaml.YAMLError, AttributeError, TypeError, KeyError, ValueError, RecursionError) as error:
+        raise BadDocumentError("does not parse as a .dvc file") from error
+
+
+def _without_hashes(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(name): _without_hashes(item) for name, item in value.items() if name not in _CHANGING}
+    return [_without_hashes(item) for item in value] if isinstance(value, list) else value
+
+
+def _locked(entry: Mapping[str, Any]) -> Locked:
+    return Locked(*({str(item["path"]): _hash(item) for item in entry.get(side) or ()} for side in ("deps", "outs")))
+
+
+def _hash(item: Mapping[str, Any]) -> str | None:
+    """The hash of a dependency or output: md5, or what its storage has instead."""
+    for name in ("md5", "etag", "checksum"):
+        if item.get(name):
+            return str(item[name])
+    return None

@@ -1,0 +1,215 @@
+"""A program of its own: asks DVC where the params, metrics, plots, deps and outs of revisions are.
+
+`python -P dvc_layout.py` reads requests `{"root": ..., "rev": ...}` and answers each with one line of JSON. It is the
+only module that imports dvc, which costs half a second and changes the process it is in; it imports nothing of finetui.
+It takes no lock of DVC's, needs no network and writes nothing into the project.
+"""
+
+import json
+import os
+import posixpath
+import queue
+import sys
+import threading
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, TextIO
+
+_NO_FILES = ("ParamsDependency", "RepoDependency", "DatasetDependency", "DbDependency")
+_GRACE_S = 30.0
+_MAX_REASON = 400
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    answers = _own_stdout()
+    requests = _requests()
+    for request in iter(requests.get, None):
+        root, rev = request.get("root", ""), request.get("rev", "")
+        try:
+            answer: dict[str, Any] = {"layout": layout(root, rev)}
+        except Exception as error:  # noqa: BLE001 - whatever one revision makes DVC do must not hide the others
+            answer = {"problem": reason(error)}
+        answers.write(json.dumps({"root": root, "rev": rev, **answer}, default=str) + "\n")
+        answers.flush()
+
+
+def _own_stdout() -> TextIO:
+    """The real standard output; what DVC prints goes nowhere."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    return answers
+
+
+def _requests() -> "queue.SimpleQueue[dict[str, Any] | None]":
+    """Requests as they arrive, then None; without a parent the program ends even when DVC hangs."""
+    found: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+
+    def pump() -> None:
+        for line in sys.stdin:
+            found.put(json.loads(line))
+        found.put(None)
+        threading.Event().wait(_GRACE_S)
+        os._exit(1)
+
+    threading.Thread(target=pump, daemon=True).start()
+    return found
+
+
+def layout(root: str, rev: str) -> dict[str, Any]:
+    """What DVC knows of a revision, or of the work tree if that is `workspace`; paths are relative to the root."""
+    os.chdir(root)
+    repo = _open(root)
+    problems: dict[str, str] = {}
+    with repo.switch(rev):
+
+        def keep(path: str, error: Exception) -> None:
+            problems[_relative(repo, posixpath.abspath(path))] = reason(error)
+
+        repo.stage_collection_error_handler = keep
+        stages = [_stage(repo, stage) for stage in repo.index.stages]
+        return {
+            "params": _params(repo),
+            "vars": _variables(repo),
+            "metrics": _metrics(repo),
+            "plots": [*_stage_plots(repo), *_top_level_plots(repo)],
+            "stages": stages,
+            "problems": problems,
+        }
+
+
+@lru_cache(maxsize=4)
+def _open(root: str) -> Any:
+    from dvc.repo import Repo
+
+    Repo._ignore = lambda _self: None  # it would write .dvc/.gitignore
+    return Repo(root)
+
+
+def reason(error: BaseException) -> str:
+    """What went wrong, in one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    cause = error.__cause__
+    if cause is not None and str(cause) and str(cause) not in text:
+        text = f"{text}: {' '.join(str(cause).split())}"
+    return text if len(text) <= _MAX_REASON else text[: _MAX_REASON - 1] + "…"
+
+
+def _relative(repo: Any, path: str) -> str:
+    from dvc.utils import relpath
+
+    return str(relpath(path, repo.root_dir))
+
+
+def _stage(repo: Any, stage: Any) -> dict[str, Any]:
+    """A stage of a dvc.yaml, or a .dvc file, whose name is None."""
+    return {
+        "file": _relative(repo, stage.path),
+        "name": getattr(stage, "name", None),
+        "wdir": _relative(repo, stage.wdir),
+        "deps": [
+            [dep.def_path, _relative(repo, dep.fs_path)] for dep in stage.deps if type(dep).__name__ not in _NO_FILES
+        ],
+        "outs": [[out.def_path, _relative(repo, out.fs_path), _flags(out)] for out in stage.outs],
+    }
+
+
+def _flags(out: Any) -> str:
+    return "".join(flag for flag, is_set in (("c", out.use_cache), ("m", out.is_metric), ("p", out.is_plot)) if is_set)
+
+
+def _address(repo: Any, stage: Any) -> str:
+    file, name = _relative(repo, stage.path), getattr(stage, "name", None)
+    if name is None:
+        return file
+    return str(name) if file == "dvc.yaml" else f"{file}:{name}"
+
+
+def _params(repo: Any) -> dict[str, list[str]]:
+    """File -> tracked keys; none is the whole file."""
+    from dvc.dependency import _merge_params
+    from dvc.repo.params.show import _collect_top_level_params
+
+    found = [{_relative(repo, dep.fs_path): list(dep.params)} for dep in repo.index.params]
+    found += [{path: []} for path in _collect_top_level_params(repo)]
+    if _has_default(repo):
+        found.append({"params.yaml": []})
+    return {str(path): [str(key) for key in keys] for path, keys in _merge_params(found).items()}
+
+
+def _has_default(repo: Any) -> bool:
+    path = repo.fs.join(repo.root_dir, "params.yaml")
+    if repo.fs.exists(path) and not repo.dvcignore.is_ignored(repo.fs, path):
+        return True
+    return any(out.use_cache and _relative(repo, out.fs_path) == "params.yaml" for out in repo.index.outs)
+
+
+def _variables(repo: Any) -> dict[str, list[str]]:
+    """File -> dotted keys of the variables that stages use."""
+    from dvc.repo.params.show import _collect_vars
+
+    return {str(path).lstrip("/"): [str(key) for key in used] for path, used in _collect_vars(repo, {}).items()}
+
+
+def _metrics(repo: Any) -> dict[str, list[Any]]:
+    """File -> stage that writes it, and whether it is in the DVC cache."""
+    from dvc.repo.metrics.show import _collect_top_level_metrics
+
+    found: dict[str, list[Any]] = {}
+    for out in repo.index.metrics:
+        found[_relative(repo, out.fs_path)] = [_address(repo, out.stage), bool(out.use_cache)]
+    for path in _collect_top_level_metrics(repo):
+        found.setdefault(str(path), [None, True])
+    return found
+
+
+def _stage_plots(repo: Any) -> Iterator[dict[str, Any]]:
+    for out in repo.index.plots:
+        details = out.plot if isinstance(out.plot, dict) else {}
+        yield {
+            "path": _relative(repo, out.fs_path),
+            "stage": _address(repo, out.stage),
+            "cached": bool(out.use_cache),
+            **_axes(details),
+        }
+
+
+def _top_level_plots(repo: Any) -> Iterator[dict[str, Any]]:
+    """Data of every curve that a dvc.yaml draws."""
+    for file, definitions in repo.index._plots.items():
+        folder = posixpath.dirname(_relative(repo, file))
+        for definition in definitions:
+            for name, details in ({definition: {}} if isinstance(definition, str) else definition).items():
+                for path, axes in _sources(str(name), details or {}):
+                    yield {
+                        "path": posixpath.normpath(posixpath.join(folder, path)),
+                        "stage": None,
+                        "cached": True,
+                        **axes,
+                    }
+
+
+def _sources(name: str, details: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    y, x = details.get("y"), details.get("x")
+    if isinstance(y, dict):
+        for path, columns in y.items():
+            own = x.get(path) if isinstance(x, dict) else x
+            yield str(path), _axes({**details, "x": own, "y": columns})
+    else:
+        yield name, _axes(details)
+
+
+def _axes(details: dict[str, Any]) -> dict[str, Any]:
+    x, y = details.get("x"), details.get("y")
+    columns = [y] if isinstance(y, str) else y if isinstance(y, list) else []
+    return {
+        "x": x if isinstance(x, str) else None,
+        "y": [str(column) for column in columns],
+        "template": details.get("template"),
+    }
+
+
+if __name__ == "__main__":
+    main()

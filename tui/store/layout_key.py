@@ -1,0 +1,217 @@
+"""What decides a layout: revisions with the same key have the same one, and DVC is asked once."""
+
+import hashlib
+import json
+import posixpath
+import re
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from tui.store.documents import BadDocumentError, Documents
+from tui.store.dvc_files import parse_dvc_file
+from tui.store.files import Files
+from tui.store.layout import PARAMS
+
+VERSION = 1
+"""Raised when layouts are made or stored in another way."""
+_EXPRESSION = re.compile(r"\$\{(.*?)\}", re.DOTALL)
+_SAID_ONLY = {"cmd", "desc", "meta"}
+_SAID_ONLY_ABOVE = {"artifacts", "datasets"}
+"""Sections, of stages and beside them, that select no files: it counts that their variables exist, and what kind."""
+_ABSENT = "absent"
+_MAX_KNOWN = 5_000
+
+
+@dataclass(slots=True)
+class _Scan:
+    """The variables that a dvc.yaml takes, and from where."""
+
+    places: dict[str, None] = field(default_factory=dict)
+    """Variables files."""
+    names: set[str] = field(default_factory=set)
+    """Names that one of them has to have because only they are taken."""
+    selecting: set[str] = field(default_factory=set)
+    """Dotted names whose values decide which files there are."""
+    other: set[str] = field(default_factory=set)
+    """Dotted names that only have to exist."""
+    inline: list[Mapping[str, Any]] = field(default_factory=list)
+    """Variables that the dvc.yaml itself defines."""
+    num_sources: int = 0
+    is_beyond: bool = False
+    """Whether there is something that only DVC understands: then the whole content of the files counts."""
+
+
+class LayoutKeys:
+    """Makes keys of revisions; what they share is worked out once."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+        self._scans: dict[Hashable, tuple[_Scan, ...]] = {}
+        self._digests: dict[Hashable, str] = {}
+        self._structures: dict[Hashable, str] = {}
+
+    def of(self, files: Files) -> str:
+        """The key: a hash of all that decides the layout."""
+        names = files.dvc_files()
+        digest = self._digests.get(names)
+        if digest is None:
+            if len(self._digests) >= _MAX_KNOWN:
+                self._digests.clear()
+                self._scans.clear()
+            digest = self._digests[names] = _digest([VERSION, dvc_version(), *self._fixed(files, sorted(names))])
+            self._scans[names] = tuple(self._scan_all(files))
+        variables = [[self._of_place(files, place, scan) for place in scan.places] for scan in self._scans[names]]
+        return _digest([digest, files.identity(PARAMS) is not None, variables])
+
+    def _fixed(self, files: Files, names: Iterable[tuple[str, Hashable]]) -> Iterator[list[Any]]:
+        for path, identity in names:
+            if path.endswith(".dvc"):
+                try:
+                    yield [path, self._documents.cached(files, path, parse_dvc_file).structure]
+                except BadDocumentError:
+                    yield [path, str(identity)]
+            else:
+                yield [path, str(identity)]
+
+    def _scan_all(self, files: Files) -> Iterator[_Scan]:
+        for path in sorted(files.pipelines()):
+            try:
+                yield _scan(path, self._documents.load(files, path))
+            except BadDocumentError:
+                continue
+
+    def _of_place(self, files: Files, place: str, scan: _Scan) -> Any:
+        if "${" in place:  # a stage whose folder is a variable has variables of its own there
+            place = _EXPRESSION.sub(lambda match: self._look_up(files, _normal(match[1]), scan), place)
+        identity = files.identity(place)
+        if identity is None:
+            return _ABSENT
+        if scan.is_beyond:
+            return str(identity)
+        try:
+            document = self._documents.load(files, place)
+        except BadDocumentError:
+            return str(identity)
+        if not isinstance(document, Mapping):
+            return _kind(document)
+        found: dict[str, Any] = {name: _pick(document, name) for name in scan.selecting}
+        found |= {f"{name}?": _kind(_pick(document, name)) for name in scan.other}
+        found |= {f"{name}!": name in document for name in scan.names}
+        if scan.num_sources > 1:  # DVC refuses what two of them define
+            found["*"] = self._structure(identity, document)
+        return found
+
+    def _look_up(self, files: Files, name: str, scan: _Scan) -> str:
+        for place in scan.places:
+            if "${" not in place and files.identity(place) is not None:
+                with suppress(BadDocumentError):
+                    found = _pick(self._documents.load(files, place), name)
+                    if found != _ABSENT:
+                        return str(found)
+        return next((str(found) for found in (_pick(one, name) for one in scan.inline) if found != _ABSENT), _ABSENT)
+
+    def _structure(self, identity: Hashable, document: Any) -> str:
+        if identity not in self._structures:
+            self._structures[identity] = _digest(_kind(document))
+        return self._structures[identity]
+
+
+def _scan(path: str, document: Any) -> _Scan:
+    scan = _Scan()
+    directory = posixpath.dirname(path)
+    if not isinstance(document, Mapping):
+        return scan
+    _add_place(scan, directory, PARAMS)
+    _add_vars(scan, directory, document.get("vars"))
+    stages = document.get("stages")
+    for stage in stages.values() if isinstance(stages, Mapping) else ():
+        if isinstance(stage, Mapping):
+            body = stage.get("do")
+            _add_stage(scan, directory, {key: value for key, value in stage.items() if key != "do"})
+            _add_stage(scan, directory, body if isinstance(body, Mapping) else {})
+    for key, value in document.items():
+        if key not in {"stages", "vars"}:
+            _add_section(scan, value, key in _SAID_ONLY_ABOVE)
+    return scan
+
+
+def _add_stage(scan: _Scan, directory: str, stage: Mapping[str, Any]) -> None:
+    for key, value in stage.items():
+        if key == "vars":
+            _add_vars(scan, posixpath.join(directory, str(stage.get("wdir") or "")), value)
+        else:
+            _add_section(scan, value, key in _SAID_ONLY)
+
+
+def _add_place(scan: _Scan, directory: str, path: str) -> None:
+    scan.places[posixpath.normpath(posixpath.join(directory, path))] = None
+    scan.num_sources += 1
+
+
+def _add_vars(scan: _Scan, directory: str, variables: Any) -> None:
+    for item in variables if isinstance(variables, list) else ():
+        if isinstance(item, str):
+            path, _, names = item.partition(":")
+            _add_place(scan, directory, path)
+            scan.names |= {name for name in names.split(",") if name}
+        elif isinstance(item, Mapping):
+            scan.inline.append(item)
+            scan.num_sources += 1
+
+
+def _add_section(scan: _Scan, section: Any, is_said_only: bool) -> None:
+    """Collect the variables of a section, and of what is in it."""
+    if isinstance(section, Mapping):
+        for key, value in section.items():
+            _add_section(scan, key, is_said_only)
+            _add_section(scan, value, is_said_only)
+    elif isinstance(section, list):
+        for item in section:
+            _add_section(scan, item, is_said_only)
+    elif isinstance(section, str) and "${" in section:
+        for inner in _EXPRESSION.findall(section):
+            scan.is_beyond = scan.is_beyond or "${" in inner
+            (scan.other if is_said_only else scan.selecting).add(_normal(inner))
+
+
+def _normal(expression: str) -> str:
+    return ".".join(part.strip() for part in expression.replace("[", ".").replace("]", "").split("."))
+
+
+def _pick(document: Any, name: str) -> Any:
+    """The value at a dotted name, or `_ABSENT`."""
+    found = document
+    for part in name.split("."):
+        if isinstance(found, Mapping) and part in found:
+            found = found[part]
+        elif isinstance(found, list) and part.isdecimal() and int(part) < len(found):
+            found = found[int(part)]
+        else:
+            return _ABSENT
+    return found
+
+
+def _kind(value: Any) -> Any:
+    """What a value is, whatever it is: of a mapping the names and kinds of all in it."""
+    if isinstance(value, Mapping):
+        return {str(name): _kind(item) for name, item in value.items()}
+    return "list" if isinstance(value, list) else "value" if value is not _ABSENT else _ABSENT
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def dvc_version() -> str:
+    """Version of DVC that would be asked."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("dvc")
+    except PackageNotFoundError:
+        return "none"

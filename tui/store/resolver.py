@@ -1,0 +1,155 @@
+"""Asks DVC for layouts: one process for all questions that come at once, which ends soon after the last."""
+
+import atexit
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+PROGRAM = Path(__file__).with_name("dvc_layout.py")
+ANSWER_S = 60.0
+"""How long one answer may take; a loaded machine needs seconds to import DVC."""
+IDLE_S = 10.0
+RETRY_S = 30.0
+"""How long a process that failed is not started again."""
+_ENVIRONMENT = {"DVC_NO_ANALYTICS": "1", "GIT_TERMINAL_PROMPT": "0", "PYTHONWARNINGS": "ignore"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What DVC says of one revision."""
+
+    layout: dict[str, Any] | None
+    """None if DVC could not say."""
+    problem: str = ""
+    """Why it could not."""
+    is_final: bool = True
+    """Whether it would say the same again; not so if DVC itself failed."""
+
+
+class Resolver:
+    """A conversation with the program `dvc_layout`; one at a time, from any thread."""
+
+    def __init__(self, command: Sequence[str] = (sys.executable, "-P", str(PROGRAM)), answer_s: float = ANSWER_S):
+        self._command, self._answer_s = list(command), answer_s
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[str] | None = None
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._timer: threading.Timer | None = None
+        self._failure, self._failed_at = "", float("-inf")
+        atexit.register(self.close)
+
+    def ask(self, root: Path, revs: Sequence[str], receive: Callable[[str, Answer], None]) -> None:
+        """Pass on the answers for all revisions (`workspace` is one) as they come, in any case one for each."""
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+            left = dict.fromkeys(revs)
+            try:
+                for rev, answer in self._converse(str(root), left):
+                    del left[rev]
+                    receive(rev, answer)
+            except OSError as error:
+                self._fail(f"DVC could not be asked where params and metrics are: {error}")
+            self._close_later()
+        for rev in left:
+            receive(rev, Answer(None, self._failure, is_final=False))
+
+    def _converse(self, root: str, left: dict[str, None]) -> Iterator[tuple[str, Answer]]:
+        if time.monotonic() - self._failed_at < RETRY_S:
+            return
+        stdin = self._start()
+        stdin.writelines(json.dumps({"root": root, "rev": rev}) + "\n" for rev in left)
+        stdin.flush()
+        deadline = time.monotonic() + self._answer_s
+        while left:
+            try:
+                line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                self._fail(f"DVC did not say within {self._answer_s:.0f} s where params and metrics are")
+                return
+            if line is None:
+                self._fail("DVC could not be asked where params and metrics are: its process ended")
+                return
+            answer = _decode(line, root)
+            if answer is not None and answer[0] in left:
+                deadline = time.monotonic() + self._answer_s
+                yield answer
+
+    def _start(self) -> IO[str]:
+        if self._process is None or self._process.poll() is not None:
+            self._stop()
+            self._lines = queue.SimpleQueue()
+            process = self._process = subprocess.Popen(  # noqa: S603 - our own program
+                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                encoding="utf-8", errors="replace", env=os.environ | _ENVIRONMENT, start_new_session=True,
+            )  # fmt: skip
+            threading.Thread(target=_pump, args=(process.stdout, self._lines), daemon=True).start()
+        stdin = self._process.stdin
+        if stdin is None:
+            raise OSError("its process has no input")
+        return stdin
+
+    def _fail(self, reason: str) -> None:
+        self._failure, self._failed_at = reason, time.monotonic()
+        self._stop()
+
+    def _stop(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            with suppress(OSError):
+                if process.stdin is not None:
+                    process.stdin.close()
+            process.kill()
+            process.wait()
+
+    def _close_later(self) -> None:
+        self._timer = threading.Timer(IDLE_S, self.close)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def close(self) -> None:
+        """End the process; the next question starts another."""
+        with self._lock:
+            self._stop()
+
+
+def _pump(stdout: IO[str], lines: "queue.SimpleQueue[str | None]") -> None:
+    with suppress(ValueError, OSError), stdout:
+        for line in stdout:
+            lines.put(line)
+    lines.put(None)
+
+
+def _decode(line: str, root: str) -> tuple[str, Answer] | None:
+    """A revision and its answer; None for anything else that was printed."""
+    try:
+        found = json.loads(line)
+        if found["root"] != root or not isinstance(found["rev"], str):
+            return None
+        layout, problem = found.get("layout"), found.get("problem", "")
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+    if isinstance(layout, dict):
+        return found["rev"], Answer(layout)
+    return found["rev"], Answer(None, f"DVC says: {problem}")
+
+
+_shared: list[Resolver] = []
+_shared_lock = threading.Lock()
+
+
+def shared_resolver() -> Resolver:
+    """The one of this process, so that several stores start DVC once."""
+    with _shared_lock:
+        if not _shared:
+            _shared.append(Resolver())
+        return _shared[0]
