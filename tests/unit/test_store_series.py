@@ -17,7 +17,8 @@ from tests.unit.store_repos import RepoBuilder, finetui_project, lock, make_run
 from tui.core.experiments import Experiment
 from tui.core.series import Event, Recording, Sample, Series
 from tui.store import GitStore
-from tui.store.points import LinesDecoder, TableDecoder
+from tui.store.points import LinesDecoder
+from tui.store.table_points import TableDecoder
 from tui.store.tail import Tail
 
 METRICS = "data/metrics/train"
@@ -86,7 +87,7 @@ def test_dvclive_is_read(builder: RepoBuilder) -> None:
     )
     found = flat(head(builder))
     assert found["dvclive", "train/acc"] == [(0, 0.5), (1, 0.75)]
-    assert found["dvclive", "val/f1"] == [(0, 1)]
+    assert found["eval/live", "val/f1"] == [(0, 1)]
     assert found["dvclive", "loss"][0] == (0, 2)
     assert math.isnan(found["dvclive", "loss"][1][1])
     assert len(found) == 3
@@ -160,9 +161,9 @@ class TestTail:
         path.write_bytes(self.lines(*range(100)))
         assert len(self.values(tail)) == 100
         with path.open("ab") as file:
-            file.write(self.lines(7))
+            file.write(encode_point(100, 0, {"loss": 7}))
         assert self.values(tail)[-1] == 7
-        assert fed[1] == len(self.lines(7))
+        assert fed[1] == len(encode_point(100, 0, {"loss": 7}))
 
     def test_nothing_new_gives_the_same_objects(self, path: Path) -> None:
         path.write_bytes(self.lines(1))

@@ -1,62 +1,60 @@
-"""Finds the series of an experiment: finetui's own, dvclive's, and those that dvc.yaml names as plots."""
+"""Reads the series of an experiment: those of a commit once for all time, those of a folder as they grow."""
 
-import posixpath
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-import orjson
-
-from pipeline.contract import paths
-from pipeline.contract.stages import STAGES
 from tui.core.experiments import Experiment
 from tui.core.series import Recording
 from tui.store.commits import CommitReader
 from tui.store.dvc_cache import DvcCache
-from tui.store.files import MAX_BYTES, Files, FolderFiles
-from tui.store.layout import OutFile
+from tui.store.dvc_files import Outs
+from tui.store.dvclive_folders import DvcliveFolders
+from tui.store.files import Files, FolderFiles
+from tui.store.layout import Layout
 from tui.store.layouts import Layouts
-from tui.store.points import Decoder, LinesDecoder, TableDecoder, decode_records
+from tui.store.series_cache import Entry, SeriesCache
+from tui.store.series_sources import Source, find_sources
 from tui.store.stopped import stages_after, unreached_stages
 from tui.store.tail import Tail
 from tui.store.workspace import Workspace
 
-_METRICS = paths.METRICS_DIR.as_posix()
-_DVCLIVE = "plots/metrics/"
 _STOPPED = {"failed", "cancelled", "lost"}
-_MAX_KNOWN = 512
 _MAX_TAILS = 512
-_UNDECLARED = OutFile(None, False)
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_MAX_DOCUMENTS = 64
+_FAILURES = (KeyError, ValueError, OSError)
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One file with series, and how to read it."""
+class Readers(NamedTuple):
+    """What series are found with."""
 
-    path: str
-    stage: str
-    name: str | None = None
-    """Name of the metric where the file's name tells it."""
-    out: OutFile = _UNDECLARED
+    layouts: Layouts
+    cache: DvcCache
+    commits: CommitReader
+    workspace: Workspace
+    live_folders: DvcliveFolders
 
-    def decoder(self) -> Decoder[Recording]:
-        """A decoder for a file that is read line by line."""
-        suffix = posixpath.splitext(self.path)[1]
-        if suffix == ".jsonl":
-            return LinesDecoder(self.stage, self.name)
-        return TableDecoder(self.stage, self.name, _DELIMITERS.get(suffix, ","), self.out.x, self.out.y)
+
+class _Found(NamedTuple):
+    """Where the content of a source is."""
+
+    content: str
+    """Its hash."""
+    place: Path | None
+    """Where in the DVC cache; None if it is not there."""
+    is_in_git: bool
 
 
 class SeriesReader:
-    """Reads series of commits from blobs and the DVC cache, and follows those of folders."""
+    """Reads series of commits from Git and the DVC cache, and follows those of folders."""
 
-    def __init__(self, layouts: Layouts, cache: DvcCache, commits: CommitReader, workspace: Workspace) -> None:
-        self._layouts, self._cache = layouts, cache
-        self._commits, self._workspace = commits, workspace
-        self._known: dict[object, Recording] = {}
+    def __init__(self, readers: Readers, known: SeriesCache, prefix: str = "") -> None:
+        """The prefix is the path of the project in its repository: two projects see one commit differently."""
+        self._layouts, self._cache, self._commits, self._workspace, self._live_folders = readers
+        self._known, self._prefix = known, prefix
         self._tails: dict[tuple[Path, Source], Tail[Recording]] = {}
+        self._documents: dict[tuple[object, Source], Recording] = {}
 
     def read(self, experiment: Experiment, directory: Path | None = None) -> Recording:
         """All series and events, stage by stage in the order of the pipeline."""
@@ -64,38 +62,94 @@ class SeriesReader:
             return self._follow(self._workspace.files(), experiment)
         if directory is not None and directory.is_dir():
             return self._follow(FolderFiles(directory, self._pipelines(experiment)), experiment)
-        return self._of_commit(experiment)
+        parts = self._parts(self.entry(experiment))
+        if None in parts:  # what is stored of it has been thrown away
+            parts = self._parts(self._examine(experiment, is_new=True))
+        self._known.flush()
+        return _joined(part for part in parts if part is not None)
+
+    def _parts(self, entry: Entry) -> list[Recording | None]:
+        return [self._known.recording(key) for key in entry.keys]
+
+    # Commits
+
+    def entries(self, experiments: Sequence[Experiment]) -> dict[str, Entry]:
+        """Entries of commits by `entry_key`, as far as they are known."""
+        return self._known.entries([self.entry_key(experiment) for experiment in experiments])
+
+    def entry_key(self, experiment: Experiment) -> str:
+        """What stays the same as long as an experiment has the same series."""
+        return f"{experiment.rev}:{'stopped' if experiment.status in _STOPPED else ''}:{self._prefix}"
+
+    def entry(self, experiment: Experiment, known: Entry | None = None) -> Entry:
+        """Sources of a commit; those that were not decoded yet are decoded."""
+        key = self.entry_key(experiment)
+        known = known or self._known.entries([key]).get(key)
+        if known is None or any(self._cache.has(md5) for md5 in known.awaited):
+            return self._examine(experiment)
+        return known
+
+    def _examine(self, experiment: Experiment, *, is_new: bool = False) -> Entry:
+        """Look at the files of a commit; `is_new` decodes them even if that was done before."""
+        keys: list[str] = []
+        awaited: list[str] = []
+        is_final = True
+        try:
+            files = self._commits.files(experiment.rev)
+            layout = self._layouts.of(files)
+            is_final = layout.is_final and not layout.is_pending
+            outs = self._cache.outs(files, layout)
+            for source in self._sources(experiment, files, layout, outs):
+                found = self._locate(files, source, outs)
+                if found is None:
+                    continue
+                if not self._learn(files, source, found, is_new=is_new):
+                    awaited += [found.content] if found.place is None and not found.is_in_git else []
+                    is_final = is_final and not found.is_in_git
+                    continue
+                keys.append(source.key(found.content))
+        except _FAILURES:
+            is_final = False
+        entry = Entry(tuple(keys), tuple(awaited))
+        self._known.learn_entry(self.entry_key(experiment), entry, is_final=is_final)
+        return entry
+
+    def _sources(self, experiment: Experiment, files: Files, layout: Layout, outs: Outs) -> Iterator[Source]:
+        skipped = unreached_stages(files) if experiment.status in _STOPPED else frozenset()
+        folders = [*self._live_folders.of_commit(experiment.rev), *_cached_live_folders(outs)]
+        return find_sources(files, layout, folders, partial(self._cache.below, outs=outs), skipped)
+
+    def _locate(self, files: Files, source: Source, outs: Outs) -> _Found | None:
+        identity = files.identity(source.path)
+        if identity is not None:
+            return _Found(str(identity), None, is_in_git=True)
+        content = next(iter(self._cache.awaited(source.path, outs)), None)
+        place = self._cache.find(source.path, outs)
+        if content is None or (content.endswith(".dir") and place is not None):
+            return None  # not an output, or not in the folder that is one
+        return _Found(content, place, is_in_git=False)
+
+    def _learn(self, files: Files, source: Source, found: _Found, *, is_new: bool) -> bool:
+        """Decode a file unless that was done before; whether it is known now."""
+        key = source.key(found.content)
+        if not is_new and key in self._known.indexes([key]):
+            return True
+        if not found.is_in_git and found.place is None:
+            return False
+        try:
+            data = files.read(source.path) if found.place is None else found.place.read_bytes()
+        except _FAILURES:
+            return False
+        self._known.learn(key, source.decode(data))
+        return True
+
+    # Folders
 
     def _pipelines(self, experiment: Experiment) -> list[str]:
         try:
-            return list(self._commits.files(experiment.rev).pipelines())
-        except (KeyError, ValueError, OSError):
+            return [path for path, _ in self._commits.files(experiment.rev).dvc_files()]
+        except _FAILURES:
             return ["dvc.yaml"]
-
-    def _of_commit(self, experiment: Experiment) -> Recording:
-        try:
-            files = self._commits.files(experiment.rev)
-            skipped = unreached_stages(files) if experiment.status in _STOPPED else frozenset()
-            layout = self._layouts.of(files)
-            outs = self._cache.outs(files, layout) if any(plot.cached for plot in layout.plots.values()) else {}
-            found: list[Recording] = []
-            for source in self._sources(files, skipped):
-                if files.identity(source.path) is not None:
-                    found.append(
-                        self._remember((files.identity(source.path), source), partial(files.read, source.path))
-                    )
-                elif (place := self._cache.find(source.path, outs)) is not None:
-                    found.append(self._remember((place, source), place.read_bytes))
-        except (KeyError, ValueError, OSError):
-            return Recording()
-        return _joined(found)
-
-    def _remember(self, key: tuple[object, Source], read: Callable[[], bytes]) -> Recording:
-        if key not in self._known:
-            if len(self._known) >= _MAX_KNOWN:
-                self._known.clear()
-            self._known[key] = decode(key[1], read())
-        return self._known[key]
 
     def _follow(self, files: FolderFiles, experiment: Experiment) -> Recording:
         """Series of a folder; stages of a run that have not begun still have the baseline's there."""
@@ -103,15 +157,28 @@ class SeriesReader:
             return Recording()
         live = experiment.kind == "experiment" and experiment.stage is not None
         skipped = stages_after(experiment.stage) if live and experiment.stage else frozenset()
-        found: list[Recording] = []
-        for source in self._sources(files, skipped, experiment.stage if live else None):
-            if source.path.endswith(".json"):
-                identity = files.identity(source.path)
-                if identity is not None:
-                    found.append(self._remember((identity, source), partial(files.read, source.path)))
-            else:
-                found.append(self._tail(files.root, source).read())
-        return _joined(found)
+        folders = self._live_folders.on_disk(files.root)
+        sources = find_sources(
+            files, self._layouts.of(files), folders, lambda _: [], skipped, experiment.stage if live else None
+        )
+        return _joined([self._current(files, source) for source in sources])
+
+    def _current(self, files: FolderFiles, source: Source) -> Recording:
+        return self._document(files, source) if source.is_document else self._tail(files.root, source).read()
+
+    def _document(self, files: FolderFiles, source: Source) -> Recording:
+        identity = files.identity(source.path)
+        if identity is None:
+            return Recording()
+        key = (identity, source)
+        if key not in self._documents:
+            if len(self._documents) >= _MAX_DOCUMENTS:
+                self._documents.clear()
+            try:
+                self._documents[key] = source.decode(files.read(source.path))
+            except OSError:
+                return Recording()
+        return self._documents[key]
 
     def _tail(self, root: Path, source: Source) -> Tail[Recording]:
         key = (root, source)
@@ -121,70 +188,16 @@ class SeriesReader:
             self._tails[key] = Tail(root / source.path, source.decoder)
         return self._tails[key]
 
-    def _sources(self, files: Files, skipped: frozenset[str], current: str | None = None) -> Iterator[Source]:
-        names = files.below(_METRICS)
-        yield from _own_sources(files, names, skipped, current)
-        seen: set[str] = set()
-        for path in files.below("dvclive/plots/metrics"):
-            if path.endswith(".tsv"):
-                seen.add(path)
-                yield _dvclive(path)
-        for path, out in self._layouts.of(files).plots.items():
-            if path.startswith(_METRICS + "/"):
-                continue
-            for file in [path] if files.identity(path) is not None else files.below(path) or [path]:
-                if file not in seen and file.endswith((".csv", ".tsv", ".json")):
-                    seen.add(file)
-                    yield _dvclive(file) if _DVCLIVE in file else Source(file, _stem(file), None, out)
+
+def _cached_live_folders(outs: Iterable[str]) -> Iterator[str]:
+    """Folders that dvclive may have filled and that are in the DVC cache as a whole."""
+    for out in outs:
+        if out.rpartition("/")[2] in {"dvclive", "plots"}:
+            yield f"{out}/metrics" if out.endswith("plots") else f"{out}/plots/metrics"
 
 
-def _own_sources(files: Files, names: list[str], skipped: frozenset[str], current: str | None) -> Iterator[Source]:
-    order = {stage.name: index for index, stage in enumerate(STAGES)}
-    stages = {name.removeprefix(_METRICS + "/").partition("/")[0] for name in names}
-    for stage in sorted(stages - skipped, key=lambda name: (order.get(name, len(order)), name)):
-        table, lines = (f"{_METRICS}/{stage}/{name}" for name in (paths.SERIES_TABLE_NAME, paths.SERIES_NAME))
-        if stage == current:
-            yield Source(lines, stage)
-        elif table in names and not (lines in names and _is_newer(files, lines, table)):
-            yield Source(table, stage)
-        elif lines in names:
-            yield Source(lines, stage)
-
-
-def _is_newer(files: Files, one: str, other: str) -> bool:
-    if not isinstance(files, FolderFiles):
-        return False
-    try:
-        return (files.root / one).stat().st_mtime_ns > (files.root / other).stat().st_mtime_ns
-    except OSError:
-        return False
-
-
-def _dvclive(path: str) -> Source:
-    return Source(path, "dvclive", posixpath.splitext(path.partition(_DVCLIVE)[2])[0])
-
-
-def _stem(path: str) -> str:
-    return posixpath.splitext(posixpath.basename(path))[0]
-
-
-def _joined(found: Sequence[Recording]) -> Recording:
+def _joined(found: Iterable[Recording]) -> Recording:
+    parts = list(found)
     return Recording(
-        tuple(one for part in found for one in part.series), tuple(one for part in found for one in part.events)
+        tuple(one for part in parts for one in part.series), tuple(one for part in parts for one in part.events)
     )
-
-
-def decode(source: Source, data: bytes) -> Recording:
-    """All series and events of a file that is complete; none if it is broken."""
-    if len(data) > MAX_BYTES:
-        return Recording()
-    if source.path.endswith(".json"):
-        try:
-            document = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            return Recording()
-        return decode_records(document, source.out.x, source.out.y, source.stage)
-    decoder = source.decoder()
-    complete = data.endswith(b"\n") or source.path.endswith(".jsonl")
-    decoder.feed(data if complete else data + b"\n")
-    return decoder.result()

@@ -1,0 +1,173 @@
+"""Decodes series in CSV and TSV tables, which other programs write in every way that there is."""
+
+import csv
+import io
+import math
+from array import array
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
+from typing import Any
+
+from pipeline.contract.series import EVENT, EVENT_COLUMNS, TIME
+from tui.core.series import Event, Recording
+from tui.store.points import TIME_COLUMNS, Columns, number, step_column
+
+_MAX_HELD = 1 << 20
+
+
+class TableDecoder:
+    """CSV or TSV; the columns of `y`, or all that are numbers. Without a header columns are called 0, 1, ...
+
+    Steps are those of column `x`, or of one that is called so; where that is no number, rows are counted.
+    """
+
+    def __init__(
+        self,
+        stage: str,
+        name: str | None = None,
+        delimiter: str = ",",
+        x: str | None = None,
+        y: Sequence[str] = (),
+        *,
+        has_header: bool = True,
+    ) -> None:
+        self._columns = Columns(stage, name)
+        self._stage, self._delimiter, self._x, self._y = stage, delimiter, x, y
+        self._has_header = has_header
+        self._header: list[str] | None = None
+        self._step_index: int | None = None
+        self._wanted: list[tuple[int, str]] = []
+        self._texts: dict[str, int] = {}
+        self._num_rows = 0
+        self._held = b""
+
+    def feed(self, data: bytes) -> None:
+        """Take complete lines; a quoted text that goes on in the next line is awaited."""
+        data = self._held + data
+        if data.count(b'"') % 2 and len(data) < _MAX_HELD:
+            self._held = data
+        else:
+            self._held = b""
+            self._take(data.decode(errors="replace").replace("\0", ""))
+
+    def finish(self) -> None:
+        """Take what was awaited as it is."""
+        data, self._held = self._held, b""
+        self._take(data.decode(errors="replace").replace("\0", ""))
+
+    def result(self) -> Recording:
+        """A copy of all so far."""
+        return self._columns.result()
+
+    def _take(self, text: str) -> None:
+        if self._header is None and '"' not in text:
+            first, _, rest = text.lstrip("\ufeff\r\n").partition("\n")
+            if first and self._has_header:
+                self._begin(first.rstrip("\r").split(self._delimiter))
+                text = rest
+        if self._header is None or not self._take_plain(text):
+            self._take_rows(text)
+
+    def _take_rows(self, text: str) -> None:
+        """A row of another width than the header is skipped."""
+        for row in _rows(text, self._delimiter):
+            if self._header is None:
+                self._begin(row if self._has_header else [str(index) for index in range(len(row))])
+                if self._has_header:
+                    continue
+            if self._header is not None and len(row) == len(self._header):
+                self._add_row(row)
+
+    def _take_plain(self, text: str) -> bool:
+        """Whole columns at once, where rows are alike and nothing is quoted; whether that was so."""
+        width = len(self._header or ())
+        if not text or '"' in text or "_" in text or self._texts:
+            return not text
+        lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
+        separators = width - 1
+        if "\r" in text.replace("\r\n", "") or any(line.count(self._delimiter) != separators for line in lines):
+            return False
+        if width == 1 and not all(lines):
+            return False  # an empty line is no row
+        cells = self._delimiter.join(lines).split(self._delimiter)
+        steps = self._steps(cells, width, len(lines))
+        if steps is None:
+            return False
+        for index, name in self._wanted:
+            self._extend(name, steps, cells[index::width])
+        self._num_rows += len(lines)
+        return True
+
+    def _steps(self, cells: list[str], width: int, num_rows: int) -> "array[float] | None":
+        if self._num_rows == 0:
+            self._count_rows_unless_numbered(cells[:width])
+        if self._step_index is None:
+            return array("d", range(self._num_rows, self._num_rows + num_rows))
+        try:
+            steps = array("d", map(float, cells[self._step_index :: width]))
+        except ValueError:
+            return None
+        return steps if all(map(math.isfinite, steps)) else None
+
+    def _extend(self, name: str, steps: "array[float]", cells: list[str]) -> None:
+        try:
+            values = array("d", map(float, cells))
+        except ValueError:
+            numbers = [
+                (step, value) for step, cell in zip(steps, cells, strict=True) if (value := number(cell)) is not None
+            ]
+            steps, values = array("d", map(itemgetter(0), numbers)), array("d", map(itemgetter(1), numbers))
+        self._columns.extend(name, steps, values)
+
+    def _begin(self, header: Sequence[str]) -> None:
+        self._header = names = [name.strip().lstrip("\ufeff") for name in header]
+        steps = step_column(names, self._x)
+        self._step_index = None if steps is None else names.index(steps)
+        chosen = [name for name in self._y if name in names] or [n for n in names if n not in TIME_COLUMNS]
+        if set(EVENT_COLUMNS) <= set(names):
+            self._texts = {name: names.index(name) for name in (*EVENT_COLUMNS, TIME) if name in names}
+        not_values = {self._step_index, *self._texts.values()}
+        first = {name: index for index, name in reversed(list(enumerate(names)))}
+        self._wanted = [
+            (i, name) for i, name in enumerate(names) if name in chosen and i not in not_values and first[name] == i
+        ]
+
+    def _count_rows_unless_numbered(self, row: Sequence[str]) -> None:
+        """Steps that are dates or names are no numbers to draw a curve over."""
+        if self._step_index is not None and number(row[self._step_index]) is None:
+            self._step_index = None
+
+    def _add_row(self, row: list[str]) -> None:
+        if self._num_rows == 0:
+            self._count_rows_unless_numbered(row)
+        step = float(self._num_rows) if self._step_index is None else number(row[self._step_index])
+        self._num_rows += 1
+        if step is None or not math.isfinite(step):
+            return
+        if self._texts and row[self._texts[EVENT]]:
+            self._add_event(step, row)
+            return
+        for index, name in self._wanted:
+            value = number(row[index])
+            if value is not None:
+                self._columns.add(name, step, value)
+
+    def _add_event(self, step: float, row: list[str]) -> None:
+        texts = [row[self._texts[name]] for name in EVENT_COLUMNS]
+        time_s = number(row[self._texts[TIME]]) if TIME in self._texts else None
+        at = time_s if time_s is not None and math.isfinite(time_s) else 0.0
+        self._columns.add_event(Event(self._stage, int(step), at, *texts))
+
+
+def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
+    """Rows that are not empty; one that cannot be read is skipped."""
+    reader: Any = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            continue
+        if row:
+            yield row
