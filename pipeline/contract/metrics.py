@@ -66,6 +66,8 @@ _LOWER = ("loss", "error", "perplexity", "mse", "mae", "rmse", "wer", "cer", "ti
 _RESOURCES = ("time", "latency", "duration", "memory", "per_sec", "throughput", "energy", "kwh", "emission", "_fps")
 RESOURCE_TOLERANCE = 0.05
 """Share by which time, memory, throughput and energy may differ between two runs of the very same thing."""
+_MIN_DURATION_S = 1.0
+"""Stages that have nothing to do take some hundredths of a second, or twice that."""
 
 
 def last_part(name: str) -> str:
@@ -92,3 +94,11 @@ def is_resource(name: str) -> bool:
     if part in METRICS:
         return METRICS[part].is_resource
     return any(word in part for word in _RESOURCES)
+
+
+def is_negligible(name: str, delta: float, base: float) -> bool:
+    """Whether a resource differs no more than it does by itself, from one run to the next."""
+    if not is_resource(name):
+        return False
+    floor = _MIN_DURATION_S if last_part(name) == "duration_s" else 0.0
+    return abs(delta) <= max(floor, RESOURCE_TOLERANCE * abs(base))

@@ -1,57 +1,102 @@
-"""`finetui compare` and `finetui diff`: experiments side by side."""
+"""`finetui compare`: experiments side by side, with what their per-example results say."""
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
-from pipeline.contract.paths import METRICS_DIR
 from tui.cli.context import Context
-from tui.cli.output import print_json, print_line, print_table, raw
-from tui.core.comparison import Comparison, MetricCell, MetricRow, ParamRow
+from tui.cli.example_tables import evidence_as_json, print_changes, print_scores, raw_score_rows
+from tui.cli.output import Format, print_json, print_line, print_table, raw, visible
+from tui.core.comparison import Comparison, MetricCell, MetricRow, ParamRow, compare_groups
 from tui.core.comparison import compare as compare_experiments
+from tui.core.errors import UsageError
+from tui.core.evidence import read_evidence
+from tui.core.experiments import Experiment
+from tui.core.grouping import Group, format_spread, group_by_seed
 from tui.core.keys import MISSING
-from tui.core.ports import FileChange
 from tui.core.values import format_delta, format_param, format_value
 
-_ARROWS = {"better": "▲", "worse": "▼", "equal": "", "none": ""}
+_ARROWS = {"better": "▲", "worse": "▼", "equal": "", "none": "", "noise": "~"}
+_EVERYTHING = 10**9
 
 
 def compare(context: Context, options: argparse.Namespace) -> int:
-    """Params that differ and metrics with their change against the baseline."""
+    """Params that differ, metrics with their change against the baseline, and examples fixed and broken."""
+    if options.group_seeds:
+        return _compare_groups(context, options)
+    if not options.revs:
+        raise UsageError("nothing to compare", hint="finetui compare A B; or --group-seeds for all experiments")
     rows = [context.resolve(text) for text in options.revs]
     baseline = context.resolve(options.baseline) if options.baseline else rows[0]
-    comparison = compare_experiments(rows, baseline)
+    key = options.examples.rpartition("/")[2] if options.examples else None
+    evidence = read_evidence(context.store, rows, baseline, key, _EVERYTHING)
+    comparison = compare_experiments(rows, baseline, evidence)
     if options.form == "json":
-        print_json(_as_json(comparison, options.all))
+        examples = evidence_as_json(evidence, with_changes=key is not None)
+        print_json({**comparison_as_json(comparison, options.all), "examples": examples})
         return 0
-    headers = ["key" if options.form == "csv" else "", *(row.label for row in rows)]
-    table = _raw_table(comparison, options.all) if options.form == "csv" else _table(comparison, options.all)
-    if table or options.form == "csv":
-        print_table(headers, table, options.form)
+    if options.form == "csv":
+        table = _raw_table(comparison, options.all) + raw_score_rows(evidence)
+        print_table(["key", *comparison.labels], table, "csv")
+        return 0
+    print_comparison(comparison, options.all, options.form)
+    print_scores(evidence, comparison, options.form)
+    if key is not None:
+        print_changes(evidence, comparison, options.form)
+    return 0
+
+
+def _compare_groups(context: Context, options: argparse.Namespace) -> int:
+    if options.examples:
+        raise UsageError("--examples compares single experiments", hint="leave --group-seeds away")
+    groups = _groups(context, options.revs)
+    base = context.resolve(options.baseline) if options.baseline else groups[0].experiments[0]
+    place = next((i for i, group in enumerate(groups) if any(one.rev == base.rev for one in group.experiments)), None)
+    if place is None:
+        groups, place = [Group((base,), 0, ({},)), *groups], 0
+    comparison = compare_groups(groups, place)
+    if options.form == "json":
+        print_json(comparison_as_json(comparison, options.all))
+    elif options.form == "csv":
+        print_table(["key", *comparison.labels], _raw_group_table(comparison, options.all), "csv")
     else:
-        print_line("nothing differs; for what is equal as well: --all")
-    return 0
-
-
-def diff(context: Context, options: argparse.Namespace) -> int:
-    """What changed from one revision to another: params, metrics, tracked files."""
-    old, new = context.resolve(options.old), context.resolve(options.new)
-    comparison = compare_experiments([old, new], old)
-    files = context.store.changed_files(old, new)
-    if options.form == "json":
-        print_json({**_as_json(comparison, False), "files": files})
-        return 0
-    if not (comparison.changed_params or comparison.changed_metrics or files):
-        print_line(f"{old.label} and {new.label} are equal")
-        return 0
-    if comparison.changed_params or comparison.changed_metrics:
-        print_table(["", old.label, new.label], _table(comparison, False))
-    shown = [change for change in files if not change.path.startswith(f"{METRICS_DIR}/")]
-    if shown:
+        print_comparison(comparison, options.all, options.form)
         print_line()
-        print_table(["file", "", "lines"], [_file_row(change) for change in shown])
-    if len(files) > len(shown):
-        print_line(f"and {len(files) - len(shown)} files of results below {METRICS_DIR}")
+        for group in groups:
+            names = ", ".join(one.label for one in group.experiments)
+            same = f"; {group.num_same} left out: the same result again" if group.num_same else ""
+            print_line(visible(f"{group.label}: {names}{same}"))
     return 0
+
+
+def _groups(context: Context, revs: Sequence[str]) -> list[Group]:
+    """Of these experiments; without any, of all that were repeated."""
+    if revs:
+        return group_by_seed([context.resolve(text) for text in revs])
+    groups = [group for group in group_by_seed(context.experiments()) if len(group.experiments) > 1]
+    if not groups:
+        raise UsageError("no experiments differ only in their seed", hint="finetui run -S train.seed=1 repeats one")
+    return groups
+
+
+def print_comparison(comparison: Comparison, everything: bool, form: Format) -> None:
+    """One table, and what its signs mean."""
+    table = _table(comparison, everything)
+    if not table:
+        print_line("nothing differs; for what is equal as well: --all")
+        return
+    print_table(["", *comparison.labels], table, form)
+    notes = []
+    if any(cell.verdict == "noise" for row in _rows(comparison, everything)[1] for cell in row.cells):
+        notes.append("~ can well be chance")
+    notes += [f"{label} lacks {_listed(keys)}" for label, keys in comparison.lacking.items()]
+    for note in notes:
+        print_line(("\n" if note is notes[0] else "") + visible(note))
+
+
+def _listed(keys: Sequence[str]) -> str:
+    shown = ", ".join(keys[:3])
+    return shown if len(keys) <= 3 else f"{shown} and {len(keys) - 3} more metrics"
 
 
 def _table(comparison: Comparison, everything: bool) -> list[list[str]]:
@@ -66,6 +111,16 @@ def _raw_table(comparison: Comparison, everything: bool) -> list[list[str]]:
     return rows + [[row.key, *(raw(cell.value) for cell in row.cells)] for row in metrics]
 
 
+def _raw_group_table(comparison: Comparison, everything: bool) -> list[list[str]]:
+    params, metrics = _rows(comparison, everything)
+    rows = [[row.key, *(raw(value) for value in row.values)] for row in params]
+    for row in metrics:
+        for name in ("num", "mean", "std", "low", "high"):
+            spreads = (cell.spread for cell in row.cells)
+            rows.append([f"{row.key}:{name}", *(raw(getattr(one, name)) if one else "" for one in spreads)])
+    return rows
+
+
 def _rows(comparison: Comparison, everything: bool) -> tuple[tuple[ParamRow, ...], tuple[MetricRow, ...]]:
     if everything:
         return comparison.params, comparison.metrics
@@ -74,30 +129,46 @@ def _rows(comparison: Comparison, everything: bool) -> tuple[tuple[ParamRow, ...
 
 def _metric(row: MetricRow, cell: MetricCell) -> str:
     value = format_param(cell.value) if cell.value is MISSING else format_value(cell.value, row.key)
+    if cell.spread is not None:
+        value = format_spread(cell.spread, row.key)
     change = "" if cell.verdict == "equal" else format_delta(cell.delta, row.key)
     return " ".join(part for part in (value, _ARROWS[cell.verdict], change) if part)
 
 
-def _file_row(change: FileChange) -> list[str]:
-    return [change.path, change.status, f"+{change.added} -{change.deleted}"]
-
-
-def _as_json(comparison: Comparison, everything: bool) -> dict[str, Any]:
+def comparison_as_json(comparison: Comparison, everything: bool) -> dict[str, Any]:
+    """Params and metrics; what is missing is null."""
     params, metrics = _rows(comparison, everything)
-    return {
+    answer: dict[str, Any] = {
         "baseline": comparison.baseline.rev,
-        "experiments": [{"rev": row.rev, "name": row.label} for row in comparison.experiments],
+        "experiments": [_named(row) for row in comparison.experiments],
         "params": {row.key: [_plain(value) for value in row.values] for row in params},
-        "metrics": {
-            row.key: {
-                "direction": row.direction,
-                "values": [_plain(cell.value) for cell in row.cells],
-                "deltas": [cell.delta for cell in row.cells],
-                "verdicts": [cell.verdict for cell in row.cells],
-            }
-            for row in metrics
-        },
+        "metrics": {row.key: _metric_as_json(row, bool(comparison.groups)) for row in metrics},
     }
+    if comparison.groups:
+        answer["groups"] = [
+            {"experiments": [_named(one) for one in group.experiments], "seeds": group.seeds, "same": group.num_same}
+            for group in comparison.groups
+        ]
+    return answer
+
+
+def _named(experiment: Experiment) -> dict[str, str]:
+    return {"rev": experiment.rev, "name": experiment.label}
+
+
+def _metric_as_json(row: MetricRow, is_grouped: bool) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "direction": row.direction,
+        "values": [_plain(cell.value) for cell in row.cells],
+        "deltas": [cell.delta for cell in row.cells],
+        "relative": [cell.relative for cell in row.cells],
+        "verdicts": [cell.verdict for cell in row.cells],
+    }
+    if any(cell.interval for cell in row.cells):
+        answer["intervals"] = [cell.interval for cell in row.cells]
+    if is_grouped:
+        answer["spreads"] = [cell.spread for cell in row.cells]
+    return answer
 
 
 def _plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from pipeline.contract.metrics import RESOURCE_TOLERANCE, Direction, direction, is_resource
+from pipeline.contract.metrics import Direction, direction, is_negligible
 from tui.core.columns import metric_order
 from tui.core.examples import Evidence, Interval, PairedScore
 from tui.core.experiments import Experiment
@@ -15,11 +15,10 @@ from tui.core.values import is_number
 
 Verdict = Literal["better", "worse", "equal", "none", "noise"]
 """`none` where neither way is better, or where there is nothing to compare; `noise` where the difference can well be
-chance: of a resource within RESOURCE_TOLERANCE, of a score that is not significant over the examples, of a mean over
-seeds that differ as much."""
+chance: of a resource that differs as much by itself, of a score that is not significant over the examples, of a mean
+over seeds that differ as much."""
 _JUDGED = ("better", "worse")
-_SPLITS = ("test/", "gain/")
-"""Metrics of the adapted model over the examples; a gain differs from another by as much as the score."""
+_TEST, _GAIN, _CATEGORY = "test/", "gain/", "category."
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +136,11 @@ def _group_metric_row(key: Key, groups: Sequence[Group], baseline: int) -> Metri
     base = spreads[baseline]
     cells = []
     for spread, first in zip(spreads, firsts, strict=True):
-        cell = metric_cell(
-            first if spread is None else spread.mean, firsts[baseline] if base is None else base.mean, way
-        )
+        value = first if spread is None else spread.mean
+        cell = metric_cell(value, firsts[baseline] if base is None else base.mean, way, key.name)
         if spread is not None and base is not None and spread is not base:
             told = is_beyond_noise(spread, base, spreads)
-            is_noise = _is_within(cell, key) if told is None else not told
+            is_noise = told is False
             cell = replace(cell, verdict="noise") if is_noise and cell.verdict in _JUDGED else cell
         cells.append(replace(cell, spread=spread))
     return MetricRow(key.text, way, tuple(cells), _differ([cell.value for cell in cells]))
@@ -159,17 +157,12 @@ def _metric_row(
     base, way = key.value(baseline), direction(key.text)
     cells = []
     for place, experiment in enumerate(experiments):
-        cell = metric_cell(key.value(experiment), base, way)
+        cell = metric_cell(key.value(experiment), base, way, key.name)
         if evidence is not None:
             cell = _with_evidence(cell, key, evidence, place)
-        is_noise = _is_within(cell, key) or (cell.paired is not None and _is_chance(cell, cell.paired))
+        is_noise = cell.paired is not None and _is_chance(cell, cell.paired)
         cells.append(replace(cell, verdict="noise") if is_noise and cell.verdict in _JUDGED else cell)
     return MetricRow(key.text, way, tuple(cells), _differ([*(cell.value for cell in cells), base]))
-
-
-def _is_within(cell: MetricCell, key: Key) -> bool:
-    """Whether a resource differs no more than it does by itself."""
-    return is_resource(key.name) and cell.relative is not None and abs(cell.relative) <= RESOURCE_TOLERANCE
 
 
 def _is_chance(cell: MetricCell, paired: PairedScore) -> bool:
@@ -179,26 +172,32 @@ def _is_chance(cell: MetricCell, paired: PairedScore) -> bool:
 
 def _with_evidence(cell: MetricCell, key: Key, evidence: Evidence, place: int) -> MetricCell:
     """The cell with what the examples say; the interval only if the metric is the plain mean over them."""
-    split = next((split for split in _SPLITS if key.name.startswith(split)), None)
-    if split is None:
-        return cell
-    name = key.name.removeprefix(split)
-    score = next((one for one in evidence.scores[place] if one.key == name), None)
+    if key.name.startswith(_TEST):
+        name = key.name.removeprefix(_TEST)
+        score = next((one for one in evidence.scores[place] if one.key == name), None)
+        is_mean = score is not None and is_number(cell.value) and math.isclose(score.mean, cell.value, rel_tol=1e-6)
+        interval = score.interval if score is not None and is_mean else None
+        return replace(cell, interval=interval, paired=_paired(key, evidence, place))
+    return replace(cell, paired=_paired(key, evidence, place)) if key.name.startswith((_GAIN, _CATEGORY)) else cell
+
+
+def _paired(key: Key, evidence: Evidence, place: int) -> PairedScore | None:
+    """The test over the examples that a metric of the adapted model is about."""
     comparison = evidence.paired[place]
-    is_mean = score is not None and is_number(cell.value) and math.isclose(score.mean, cell.value, rel_tol=1e-6)
-    return replace(
-        cell,
-        interval=score.interval if score is not None and is_mean else None,
-        paired=comparison.score(name) if comparison is not None else None,
-    )
+    if comparison is None:
+        return None
+    if key.name.startswith(_CATEGORY):
+        category, _, name = key.name.removeprefix(_CATEGORY).rpartition(".")
+        return comparison.score(name, category)
+    return comparison.score(key.name.removeprefix(_TEST).removeprefix(_GAIN))
 
 
 def _differ(values: Sequence[Any]) -> bool:
     return not all(same(value, values[0]) for value in values[1:])
 
 
-def metric_cell(value: Any, base: Any, way: Direction) -> MetricCell:
-    """A metric against its value in the baseline."""
+def metric_cell(value: Any, base: Any, way: Direction, name: str = "") -> MetricCell:
+    """A metric against its value in the baseline; its name says whether it is a resource."""
     if value is MISSING or base is MISSING:
         return MetricCell(value, None, "none")
     if not (is_number(value) and is_number(base)):
@@ -208,7 +207,9 @@ def metric_cell(value: Any, base: Any, way: Direction) -> MetricCell:
         relative = delta / abs(base) if base and math.isfinite(base) else None
     except OverflowError:
         return MetricCell(value, None, "none")
-    return MetricCell(value, delta, _verdict(delta, way), relative)
+    verdict = _verdict(delta, way)
+    is_noise = verdict in _JUDGED and is_negligible(name, delta, float(base))
+    return MetricCell(value, delta, "noise" if is_noise else verdict, relative)
 
 
 def _verdict(delta: float, way: Direction) -> Verdict:

@@ -1,7 +1,7 @@
 """Answers to the same examples by two experiments: what was fixed, what broke, and whether that can be chance."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pipeline.contract.paths import PREDICTIONS
@@ -99,15 +99,18 @@ class ExampleComparison:
     """Why they cannot be joined; empty if they can."""
     scores: tuple[PairedScore, ...] = ()
     """Every score that both have, those that matter most first."""
+    categories: Mapping[str, tuple[PairedScore, ...]] = field(default_factory=dict)
+    """The same over the examples of each category."""
     changes: tuple[ExampleChange, ...] = ()
     """Examples whose `key` differs, fixed ones first, the largest change first, then by category and id; at most
     `limit` of each kind."""
     key: str | None = None
     """Score that `changes` are about."""
 
-    def score(self, key: str) -> PairedScore | None:
-        """The score of that name."""
-        return next((one for one in self.scores if one.key == key), None)
+    def score(self, key: str, category: str | None = None) -> PairedScore | None:
+        """The score of that name, over all examples or over those of a category."""
+        scores = self.scores if category is None else self.categories.get(category, ())
+        return next((one for one in scores if one.key == key), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,13 @@ class Evidence:
     """Of each experiment."""
     paired: tuple[ExampleComparison | None, ...]
     """Of each experiment against the baseline; None for the baseline itself."""
+    notes: tuple[str, ...] = ()
+    """What is not there or was left out."""
+
+    @property
+    def num_candidates(self) -> int:
+        """Experiments that are tested against the baseline."""
+        return sum(bool(one and one.scores) for one in self.paired)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -137,21 +147,36 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def adjust(comparisons: Sequence[ExampleComparison | None]) -> list[ExampleComparison | None]:
-    """Comparisons of several candidates with one baseline, with p-values adjusted score by score."""
-    tests: dict[str, list[tuple[int, float]]] = {}
+    """Comparisons of several candidates with one baseline, with p-values adjusted for them: each score by itself."""
+    tests: dict[tuple[str | None, str], list[tuple[int, float]]] = {}
     for place, one in enumerate(comparisons):
-        for score in one.scores if one is not None else ():
+        for category, score in _tests(one):
             if score.p_value is not None:
-                tests.setdefault(score.key, []).append((place, score.p_value))
+                tests.setdefault((category, score.key), []).append((place, score.p_value))
     adjusted = {
-        (place, key): value
-        for key, found in tests.items()
+        (place, *test): value
+        for test, found in tests.items()
         for (place, _), value in zip(found, holm([value for _, value in found]), strict=True)
     }
+
+    def with_adjusted(place: int, category: str | None, scores: Sequence[PairedScore]) -> tuple[PairedScore, ...]:
+        return tuple(replace(one, adjusted_p_value=adjusted.get((place, category, one.key))) for one in scores)
+
     return [
-        one and replace(one, scores=tuple(replace(s, adjusted_p_value=adjusted.get((i, s.key))) for s in one.scores))
-        for i, one in enumerate(comparisons)
+        one
+        and replace(
+            one,
+            scores=with_adjusted(place, None, one.scores),
+            categories={name: with_adjusted(place, name, scores) for name, scores in one.categories.items()},
+        )
+        for place, one in enumerate(comparisons)
     ]
+
+
+def _tests(comparison: ExampleComparison | None) -> Iterator[tuple[str | None, PairedScore]]:
+    if comparison is not None:
+        yield from ((None, score) for score in comparison.scores)
+        yield from ((name, score) for name, scores in comparison.categories.items() for score in scores)
 
 
 def why_none(experiment: Experiment) -> str:

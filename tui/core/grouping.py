@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.contract.metrics import is_resource
 from tui.core.experiments import Experiment
 from tui.core.keys import Key, all_keys, flat
-from tui.core.values import is_number
+from tui.core.values import format_value, is_number
 
 _SEEDS = frozenset({"seed", "random_state", "random_seed"})
 # Two-sided 5 % points of Student's t with 1, 2, ... degrees of freedom; beyond 30 they are those of 30, a little wide.
@@ -72,12 +72,18 @@ def spread_of(values: Sequence[Any]) -> Spread | None:
     return Spread(len(numbers), fmean(numbers), std, min(numbers), max(numbers))
 
 
+def format_spread(spread: Spread, key: str = "") -> str:
+    """Mean, standard deviation and number."""
+    mean = format_value(spread.mean, key)
+    return mean if spread.std is None else f"{mean} ± {format_value(spread.std, key)} ({spread.num})"
+
+
 def group_by_seed(experiments: Sequence[Experiment]) -> list[Group]:
     """Groups in the order of their first experiments.
 
     Code counts as the same where all dependencies that no stage writes have the same hash; where none is known, where
-    the experiments were started from the same commit. The workspace is a repetition of nothing, nor is what did not
-    run to its end.
+    the experiments were started from the same commit. The workspace is a repetition of nothing, nor is what has no
+    metrics or did not run to its end.
     """
     groups: dict[Any, list[Experiment]] = {}
     for one in experiments:
@@ -151,7 +157,7 @@ def _frozen(value: Any) -> Any:
 
 def _origin(experiment: Experiment) -> object:
     """What is equal for experiments with the same code and data."""
-    if experiment.kind == "workspace" or experiment.status != "done":
+    if experiment.kind == "workspace" or experiment.status != "done" or not experiment.metrics:
         return experiment.rev, experiment.name, experiment.run_id
     own = {path: known for path, known in experiment.deps.items() if known and not _is_made(path, experiment)}
     return frozenset(own.items()) if own else experiment.baseline or experiment.rev

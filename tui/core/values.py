@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.contract.metrics import METRICS, last_part
+from tui.core.examples import Interval
 from tui.core.keys import MISSING
 
 NOTHING = "-"
@@ -49,6 +50,24 @@ def format_delta(delta: float | None, key: str = "") -> str:
     if delta is None or math.isnan(delta):
         return ""
     return "=" if delta == 0 else f"{'+' if delta > 0 else '-'}{format_value(abs(delta), key)}"
+
+
+def format_interval(interval: Interval | None, key: str = "") -> str:
+    """Both ends; empty without one."""
+    if interval is None:
+        return ""
+    return f"[{format_value(interval.low, key)}, {format_value(interval.high, key)}]"
+
+
+def format_p(p_value: float | None) -> str:
+    """A p-value: three digits, and only its size where that is too few.
+
+    >>> format_p(0.0123), format_p(2.3e-12), format_p(None)
+    ('0.012', '2e-12', '')
+    """
+    if p_value is None:
+        return ""
+    return f"{p_value:.3f}" if p_value >= 0.001 else f"{p_value:.0e}"
 
 
 def _unit(key: str) -> str:

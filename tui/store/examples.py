@@ -11,6 +11,7 @@ from tui.store import statistics
 
 _ID = "id"
 _TEXTS = ("category", "prompt", "reference", "prediction")
+_MAX_CATEGORIES = 100
 _BASE_MODEL = "base_"
 
 
@@ -38,7 +39,8 @@ def compare_examples(baseline: Any, candidate: Any, key: str | None = None, limi
         num_candidate,
         old.height,
         old_duplicates + new_duplicates,
-        scores=tuple(score for one in keys if (score := _paired(one, old, new)) is not None),
+        scores=_all_paired(keys, old, new),
+        categories=_by_category(keys, old, new),
         changes=tuple(_changes(chosen, old, new, limit)) if chosen is not None else (),
         key=chosen,
     )
@@ -106,6 +108,21 @@ def _score(key: str, values: Any) -> Score | None:
 
 def _is_yes_or_no(values: Any) -> bool:
     return bool(((values == 0) | (values == 1)).all())
+
+
+def _all_paired(keys: Sequence[str], old: Any, new: Any) -> tuple[PairedScore, ...]:
+    return tuple(score for one in keys if (score := _paired(one, old, new)) is not None)
+
+
+def _by_category(keys: Sequence[str], old: Any, new: Any) -> dict[str, tuple[PairedScore, ...]]:
+    """Over the examples of each category, as the candidate has it; none where there is only one."""
+    if "category" not in new.columns:
+        return {}
+    names = new["category"].cast(str, strict=False)
+    found = [str(name) for name in names.unique(maintain_order=True).drop_nulls().to_list()]
+    if not 1 < len(found) <= _MAX_CATEGORIES:
+        return {}
+    return {name: _all_paired(keys, old.filter(names == name), new.filter(names == name)) for name in sorted(found)}
 
 
 def _paired(key: str, old: Any, new: Any) -> PairedScore | None:
