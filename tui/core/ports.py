@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tui.core.adapters import StoredAdapter
+from tui.core.changes import StageChange
 from tui.core.examples import ExampleComparison, Score
 from tui.core.experiments import Experiment
 from tui.core.lineage import Line
-from tui.core.runs import LaunchPlan, Run, RunRequest
+from tui.core.queries import SavedQuery, SqlColumn
+from tui.core.runs import LaunchPlan, Run, RunRequest, StagePlan
 from tui.core.series import Event, Sample, Series, SeriesSummary
 
 
@@ -22,6 +24,10 @@ class QueryResult:
     rows: tuple[tuple[Any, ...], ...]
     truncated: bool
     """Whether there were more rows than the limit."""
+    types: tuple[str, ...] = ()
+    """SQL types of the columns."""
+    notes: tuple[str, ...] = ()
+    """Which experiments are left out because their files cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,9 @@ class Store(Protocol):
     def changed_files(self, old: Experiment, new: Experiment) -> list[FileChange]:
         """Tracked files that differ."""
 
+    def changed_stages(self, old: Experiment, new: Experiment) -> list[StageChange]:
+        """Stages whose entry in dvc.lock differs, and in which part."""
+
     def query(
         self,
         sql: str,
@@ -98,8 +107,15 @@ class Store(Protocol):
         limit: int = 10_000,
         timeout_s: float = 30.0,
         cancelled: threading.Event | None = None,
+        parameters: Mapping[str, str] | None = None,
     ) -> QueryResult:
         """Rows of a read-only query over the tables of docs/sql.md; setting `cancelled` ends it with a UserError."""
+
+    def sql_tables(self) -> Mapping[str, Sequence[SqlColumn]]:
+        """Tables that a query can name, with their columns."""
+
+    def saved_queries(self) -> Sequence[SavedQuery]:
+        """The application's own queries, by name."""
 
 
 class Runner(Protocol):
@@ -107,6 +123,10 @@ class Runner(Protocol):
 
     def plan(self, request: RunRequest) -> LaunchPlan:
         """What a launch would run, and why, and what speaks against it; changes nothing."""
+
+    def outdated(self, rev: str, results: Sequence[str]) -> Sequence[StagePlan]:
+        """Stages of a commit that some of its result files come from, and whose recorded results belong to other
+        params, code or data than the commit has."""
 
     def launch(self, request: RunRequest) -> Run:
         """Start a run in a clone and return at once; UserError when it cannot start."""

@@ -17,11 +17,15 @@ _CODE_SUFFIXES = frozenset({".py", ".sh", ".ipynb", ".toml", ".cfg", ".sql", ".j
 
 def find_change(stage: DeclaredStage, lock: Mapping[str, Any], view: View) -> Verdict | None:
     """The first reason to run a stage; None when it is up to date."""
+    return find_cause(stage, lock, view) or _changed_outputs(stage, lock, view)
+
+
+def find_cause(stage: DeclaredStage, lock: Mapping[str, Any], view: View) -> Verdict | None:
+    """What a stage would be run with that its entry in dvc.lock was not; its outputs may be gone all the same."""
     return (
         _changed_command(stage, lock)
         or _changed_params(stage, lock, view)
         or (None if stage.is_frozen else _changed_deps(stage, lock, view))
-        or _changed_outputs(stage, lock, view)
     )
 
 

@@ -36,11 +36,29 @@ def take_snapshot(project: Project, clone: Path, changed: Mapping[str, str], ide
         _copy_index(project, index, environment)
         git(project.top, "-c", "core.fsmonitor=false", "add", "-u", "--", ":/", environment=environment)
         for path, text in changed.items():
-            _replace(project, path, text, environment)
+            _replace(project.top, path, text, environment)
         tree = git(project.top, "write-tree", environment=environment)
     finally:
         index.unlink(missing_ok=True)
     message = ("-m", "finetui: the workspace at launch")
+    return git(clone, "commit-tree", tree, "-p", project.baseline, *message, environment=identity)
+
+
+def commit_changes(project: Project, clone: Path, changed: Mapping[str, str], identity: Mapping[str, str]) -> str:
+    """SHA of a commit with the files of the baseline, some of them with other contents.
+
+    It is another one than the baseline in any case: a run and the commit that it runs are told apart by their SHAs.
+    """
+    index = clone.parent / "index"
+    environment = {"GIT_INDEX_FILE": str(index)}
+    try:
+        git(clone, "read-tree", project.baseline, environment=environment)
+        for path, text in changed.items():
+            _replace(clone, path, text, environment)
+        tree = git(clone, "write-tree", environment=environment)
+    finally:
+        index.unlink(missing_ok=True)
+    message = ("-m", "finetui: the commit to run")
     return git(clone, "commit-tree", tree, "-p", project.baseline, *message, environment=identity)
 
 
@@ -63,10 +81,7 @@ def _copy_index(project: Project, index: Path, environment: Mapping[str, str]) -
         git(project.top, "read-tree", project.baseline, environment=environment)
 
 
-def _replace(project: Project, path: str, text: str, environment: Mapping[str, str]) -> None:
-    blob = git(
-        project.top, "hash-object", "-w", "--stdin", f"--path={path}", environment=environment, stdin=text.encode()
-    )
-    mode = git(project.top, "ls-files", "--stage", "--", f":/{path}", environment=environment)[:6] or "100644"
-    entry = f"{mode},{blob},{path}"
-    git(project.top, "update-index", "--add", "--cacheinfo", entry, environment=environment)
+def _replace(top: Path, path: str, text: str, environment: Mapping[str, str]) -> None:
+    blob = git(top, "hash-object", "-w", "--stdin", f"--path={path}", environment=environment, stdin=text.encode())
+    mode = git(top, "ls-files", "--stage", "--", f":/{path}", environment=environment)[:6] or "100644"
+    git(top, "update-index", "--add", "--cacheinfo", f"{mode},{blob},{path}", environment=environment)

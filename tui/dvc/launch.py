@@ -7,7 +7,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,13 +18,13 @@ from pipeline.contract.files import write_text
 from pipeline.contract.paths import PARAMS_FILE, PIPELINE_FILE
 from tui.core.errors import UsageError, UserError
 from tui.core.runs import RunRequest
-from tui.dvc.clone import create_clone, fill_clone, take_snapshot
+from tui.dvc.clone import commit_changes, create_clone, fill_clone, take_snapshot
 from tui.dvc.declared import DeclaredStage, read_stages, upstream_closure
 from tui.dvc.environment import supervisor_environment
 from tui.dvc.git import git
 from tui.dvc.names import check_name, experiment_names, make_name
 from tui.dvc.overrides import rewritten_params
-from tui.dvc.project import Project, identity, open_project, runs_directory
+from tui.dvc.project import Project, at_commit, identity, open_project, runs_directory
 from tui.dvc.record import RunFiles, RunSpec, exclusive
 from tui.dvc.sources import check_sources
 
@@ -33,15 +33,20 @@ REMOVED = "removed"
 _HIDDEN = "."
 
 
-def check_request(project: Project, request: RunRequest, taken: Collection[str]) -> tuple[str, list[DeclaredStage]]:
-    """Name of the experiment and stages of the run; UserError when it cannot be launched."""
+def check_request(
+    project: Project, request: RunRequest, taken: Collection[str], sources: Path | None = None
+) -> tuple[str, list[DeclaredStage]]:
+    """Name of the experiment and stages of the run; UserError when it cannot be launched. `sources` is the folder with
+    what is run, where that is not the workspace."""
+    root = sources or project.root
     names = experiment_names(project) | set(taken)
     if request.name is not None:
         check_name(request.name, project, names)
-    stages = read_stages(project.root)
+    stages = read_stages(root)
     if not stages:
-        raise UserError("the project has no pipeline", f"{project.root} has no {PIPELINE_FILE} with stages")
-    if not git(project.root, "ls-files", "--", str(PIPELINE_FILE)):
+        where = request.rev or project.root
+        raise UserError("the project has no pipeline", f"{where} has no {PIPELINE_FILE} with stages")
+    if not git(root, "ls-files", "--", str(PIPELINE_FILE)):
         raise UserError(f"{PIPELINE_FILE} is not in Git", "a run sees tracked files only", f"git add {PIPELINE_FILE}")
     _check_targets(request.targets, stages)
     if request.targets:
@@ -86,14 +91,15 @@ def launch(root: Path, request: RunRequest, taken: Collection[str]) -> tuple[Run
 def _prepare(
     project: Project, request: RunRequest, draft: RunFiles, run_id: str, started: datetime, taken: Collection[str]
 ) -> None:
-    name, stages = check_request(project, request, taken)
-    text = rewritten_params(project.root, request.overrides)
-    check_sources(project, request.overrides)
-    changed = {} if text is None else {project.git_path(PARAMS_FILE): text}
     author = identity(project.root)
-    create_clone(project, draft.clone)
-    snapshot = take_snapshot(project, draft.clone, changed, author)
-    fill_clone(project, draft.clone, snapshot)
+    if request.rev is None:
+        name, stages = check_request(project, request, taken)
+        snapshot = _snapshot_workspace(project, request, draft, author)
+    else:
+        project = at_commit(project, request.rev)
+        sources = check_out(project, draft)
+        name, stages = check_request(project, request, taken, sources)
+        snapshot = _snapshot_commit(project, request, draft, author)
     RunSpec(
         run_id,
         name,
@@ -109,6 +115,33 @@ def _prepare(
     ).write(draft.request)
 
 
+def _snapshot_workspace(project: Project, request: RunRequest, draft: RunFiles, author: Mapping[str, str]) -> str:
+    """SHA of the workspace's tracked files with the overrides, checked out in the clone."""
+    text = rewritten_params(project.root, request.overrides)
+    check_sources(project, request.overrides)
+    changed = {} if text is None else {project.git_path(PARAMS_FILE): text}
+    create_clone(project, draft.clone)
+    snapshot = take_snapshot(project, draft.clone, changed, author)
+    fill_clone(project, draft.clone, snapshot)
+    return snapshot
+
+
+def check_out(project: Project, draft: RunFiles) -> Path:
+    """The project in a clone with the files of the baseline."""
+    create_clone(project, draft.clone)
+    fill_clone(project, draft.clone, project.baseline)
+    return draft.clone / project.prefix
+
+
+def _snapshot_commit(project: Project, request: RunRequest, draft: RunFiles, author: Mapping[str, str]) -> str:
+    """SHA of the baseline with the overrides, checked out in the clone."""
+    text = rewritten_params(draft.clone / project.prefix, request.overrides)
+    changed = {} if text is None else {project.git_path(PARAMS_FILE): text}
+    snapshot = commit_changes(project, draft.clone, changed, author)
+    fill_clone(project, draft.clone, snapshot)
+    return snapshot
+
+
 def start_supervisor(files: RunFiles) -> "subprocess.Popen[bytes]":
     """A process of its own session, which outlives this one and its terminal."""
     with files.log.open("ab") as log:
@@ -121,6 +154,21 @@ def start_supervisor(files: RunFiles) -> "subprocess.Popen[bytes]":
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+
+@contextmanager
+def scratch(root: Path) -> Iterator[RunFiles]:
+    """A folder like that of a run, which is gone afterwards; the next launch sweeps it up after a kill."""
+    with _explained(root):
+        home = runs_directory(root)
+        home.mkdir(parents=True, exist_ok=True)
+        write_text(home.parent / ".gitignore", "*\n")
+        draft = RunFiles(home / f"{_HIDDEN}{secrets.token_hex(6)}.{os.getpid()}")
+        try:
+            draft.directory.mkdir()
+            yield draft
+        finally:
+            shutil.rmtree(draft.directory, ignore_errors=True)
 
 
 @contextmanager

@@ -1,20 +1,22 @@
 """Which stages a run would execute, and why: dvc.lock and the run cache against what the run will see, without DVC."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pipeline.contract import paths
 from pipeline.contract.run_record import decode_run_record
 from tui.core.runs import StagePlan
-from tui.dvc.changes import Verdict, find_change
-from tui.dvc.declared import DeclaredStage, read_stages, upstream_closure
+from tui.dvc.changes import Verdict, find_cause, find_change
+from tui.dvc.declared import DeclaredStage, overlaps, read_stages, upstream_closure
 from tui.dvc.hashing import UnknownHashError
 from tui.dvc.results import pipeline_files
 from tui.dvc.runcache import find_result
 from tui.dvc.view import MISSING, View, recorded, recorded_hash, relative
 
-_NEVER_RESTORED = frozenset({"forced", "unknown"})
+Find = Callable[[DeclaredStage, Mapping[str, Any], View], Verdict | None]
+_UNTOLD = frozenset({"forced", "unknown"})
 _RESTORED = "its results are in the cache"
 
 
@@ -30,6 +32,25 @@ def is_up_to_date(root: Path, targets: Sequence[str]) -> bool:
     return bool(view.stages) and all(_verdict(stage, view, force=False) is None for stage in view.stages)
 
 
+def outdated_stages(root: Path, results: Sequence[str]) -> tuple[StagePlan, ...]:
+    """Stages whose entries in dvc.lock belong to other params, code or data than those of the work tree, as far as
+    that can be told; only those that the given result files come from. Outputs need not be in the cache."""
+    view = _open_view(root, {}, ())
+    makers = [
+        stage.name for stage in view.stages if any(overlaps(out.path, one) for out in stage.outputs for one in results)
+    ]
+    found = []
+    for stage in upstream_closure(view.stages, makers):
+        verdict = _verdict(stage, view, force=False, find=find_cause)
+        if verdict is not None and verdict[0] not in _UNTOLD:
+            view.will_run.add(stage.name)
+            found.append(StagePlan(stage.name, True, verdict[0], verdict[1], None))
+        elif verdict is not None:
+            with suppress(UnknownHashError):
+                _know_outputs(stage, view.lock_of(stage) or {}, view)
+    return tuple(found)
+
+
 def _open_view(root: Path, replaced: Mapping[str, str], targets: Sequence[str]) -> View:
     stages = read_stages(root, pipeline_files(root))
     if targets:
@@ -42,13 +63,13 @@ def _plan_stage(stage: DeclaredStage, view: View, force: bool) -> StagePlan:
     verdict = _verdict(stage, view, force)
     if verdict is None:
         return StagePlan(stage.name, False, None, "", expected_s)
-    if verdict[0] not in _NEVER_RESTORED and _is_restored(stage, view):
+    if verdict[0] not in _UNTOLD and _is_restored(stage, view):
         return StagePlan(stage.name, False, None, _RESTORED, expected_s)
     view.will_run.add(stage.name)
     return StagePlan(stage.name, True, verdict[0], verdict[1], expected_s)
 
 
-def _verdict(stage: DeclaredStage, view: View, force: bool) -> Verdict | None:
+def _verdict(stage: DeclaredStage, view: View, force: bool, find: Find = find_change) -> Verdict | None:
     """Why the entry in dvc.lock does not do; None when it does, and then its outputs are known."""
     if force:
         return "forced", "runs also when it is up to date"
@@ -60,7 +81,7 @@ def _verdict(stage: DeclaredStage, view: View, force: bool) -> Verdict | None:
             return "new", "it has not run yet"
         if stage.always_runs:
             return "forced", "it is declared to run always"
-        verdict = find_change(stage, lock, view)
+        verdict = find(stage, lock, view)
         if verdict is None:
             _know_outputs(stage, lock, view)
     except UnknownHashError as error:

@@ -11,10 +11,10 @@ from tui.dvc.declared import overlaps, read_stages
 from tui.dvc.durations import latest_durations, recorded_durations
 from tui.dvc.git import git
 from tui.dvc.hashing import TrackedFiles
-from tui.dvc.launch import check_request
+from tui.dvc.launch import check_out, check_request, scratch
 from tui.dvc.overrides import rewritten_params
-from tui.dvc.plan import plan_stages
-from tui.dvc.project import Project, open_project
+from tui.dvc.plan import outdated_stages, plan_stages
+from tui.dvc.project import Project, at_commit, open_project
 from tui.dvc.sources import check_sources
 
 _MAX_NAMES = 5
@@ -24,12 +24,30 @@ def make_plan(root: Path, request: RunRequest, taken: Collection[str]) -> Launch
     """What a launch would do; every error becomes a problem of the plan."""
     try:
         project = open_project(root)
+        if request.rev is not None:
+            return _plan_commit(at_commit(project, request.rev), request, taken)
         problems, text = _find_problems(project, request, taken)
         replaced = {} if text is None else {str(PARAMS_FILE): text}
         stages = plan_stages(root, replaced, request.targets, request.force)
         return LaunchPlan(_timed(project, stages), problems, _warnings(project))
     except UserError as error:
         return LaunchPlan((), (str(error),))
+
+
+def _plan_commit(project: Project, request: RunRequest, taken: Collection[str]) -> LaunchPlan:
+    with scratch(project.root) as draft:
+        sources = check_out(project, draft)
+        check_request(project, request, taken, sources)
+        text = rewritten_params(sources, request.overrides)
+        replaced = {} if text is None else {str(PARAMS_FILE): text}
+        return LaunchPlan(_timed(project, plan_stages(sources, replaced, request.targets, request.force)))
+
+
+def find_outdated(root: Path, rev: str, results: Sequence[str]) -> tuple[StagePlan, ...]:
+    """Stages of a commit whose recorded results belong to other params, code or data; see `outdated_stages`."""
+    project = at_commit(open_project(root), rev)
+    with scratch(root) as draft:
+        return outdated_stages(check_out(project, draft), results)
 
 
 def _timed(project: Project, stages: Sequence[StagePlan]) -> tuple[StagePlan, ...]:

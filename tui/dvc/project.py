@@ -1,10 +1,11 @@
 """Finds the Git and DVC project that runs are launched from; changes nothing."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tui.core.errors import UserError
+from tui.core.errors import UsageError, UserError
+from tui.dvc import RUNS
 from tui.dvc.git import GitError, git, try_git
 
 _INIT_HINT = "go to a project, or make one with: finetui init DIR"
@@ -41,7 +42,7 @@ class Project:
 
 def runs_directory(root: Path) -> Path:
     """Where the runs of a project are kept."""
-    return root / ".dvc" / "tmp" / "finetui" / "runs"
+    return root / RUNS
 
 
 def require_dvc(root: Path) -> None:
@@ -67,6 +68,14 @@ def open_project(root: Path) -> Project:
             "the repository has no commit yet", str(root), "commit the project first: git add . && git commit"
         )
     return Project(root, Path(top), Path(index), Path(objects), Path(shallow), object_format, baseline)
+
+
+def at_commit(project: Project, rev: str) -> Project:
+    """The project with another commit than HEAD as the baseline; UsageError if there is no such commit."""
+    baseline = try_git(project.root, "rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}")
+    if baseline is None:
+        raise UsageError("no such commit", repr(rev), "git log shows what there is")
+    return replace(project, baseline=baseline)
 
 
 def identity(root: Path) -> dict[str, str]:

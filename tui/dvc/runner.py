@@ -11,13 +11,13 @@ from typing import Any
 
 from tui.core.errors import UsageError, UserError
 from tui.core.experiments import Status
-from tui.core.runs import LaunchPlan, Run, RunRequest
+from tui.core.runs import LaunchPlan, Run, RunRequest, StagePlan
 from tui.dvc import processes
 from tui.dvc.git import COMMANDS, record_command
 from tui.dvc.launch import REMOVED, launch, naming, start_supervisor
 from tui.dvc.logtext import read_text
 from tui.dvc.overrides import read_params
-from tui.dvc.planning import make_plan
+from tui.dvc.planning import find_outdated, make_plan
 from tui.dvc.progress import read_progress
 from tui.dvc.project import require_dvc, runs_directory
 from tui.dvc.record import ENDED, RunFiles, RunSpec, RunStatus, exclusive, read_spec, read_status
@@ -40,6 +40,11 @@ class DvcRunner:
     def plan(self, request: RunRequest) -> LaunchPlan:
         """What a launch would run, and why, and what speaks against it; changes nothing."""
         return make_plan(self._root, request, self._active_names())
+
+    def outdated(self, rev: str, results: Sequence[str]) -> Sequence[StagePlan]:
+        """Stages of a commit that some of its result files come from, and whose recorded results belong to other
+        params, code or data than the commit has."""
+        return find_outdated(self._root, rev, results)
 
     def launch(self, request: RunRequest) -> Run:
         """Start a run in a clone and return at once; UserError when it cannot start."""
