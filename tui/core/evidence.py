@@ -20,6 +20,7 @@ def read_evidence(
     scores: list[tuple[Score, ...]] = []
     paired: list[ExampleComparison | None] = []
     notes: dict[str, None] = {}
+    broken: set[int] = set()
     for one in experiments:
         try:
             scores.append(tuple(store.scores(one)))
@@ -28,11 +29,12 @@ def read_evidence(
             raise
         except UserError as error:
             scores += [()] * (len(scores) == len(paired))
+            broken.add(len(paired))
             paired.append(None)
             notes[str(error)] = None
     if any(scores) or any(one is not None and one.num_baseline for one in paired):
-        for one, own, comparison in zip(experiments, scores, paired, strict=True):
-            notes |= dict.fromkeys(_notes(one, own, baseline, comparison))
+        for place in (place for place in range(len(paired)) if place not in broken):
+            notes |= dict.fromkeys(_notes(experiments[place], scores[place], baseline, paired[place]))
     return Evidence(tuple(scores), tuple(adjust(paired)), tuple(notes))
 
 
