@@ -11,6 +11,7 @@ from pipeline.contract.metrics import direction
 from pipeline.contract.params import Params
 from tui.core.columns import choose_columns, sort_key
 from tui.core.comparison import compare
+from tui.core.examples import Evidence, ExampleComparison, Interval, PairedScore, Score
 from tui.core.experiments import Experiment, flatten
 from tui.core.form import with_overrides
 from tui.core.keys import MISSING, same
@@ -90,6 +91,84 @@ def test_a_metric_that_two_files_share_is_two_metrics_in_every_row() -> None:
     assert rows.keys() == {"train/r.json:duration_s", "eval/r.json:duration_s"}
     assert rows["eval/r.json:duration_s"].cells[1].delta == -1
     assert rows["train/r.json:duration_s"].cells[1].value is MISSING
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "verdict"),
+    [
+        ("train/duration_s", 100.0, 104.0, "noise"),
+        ("train/duration_s", 100.0, 94.0, "better"),
+        ("reward/duration_s", 0.02, 0.9, "noise"),
+        ("train/peak_memory_bytes", 10**9, 10**9 + 10**7, "noise"),
+        ("train/tokens_per_second", 1000, 1100, "better"),
+        ("infer.latency_ms", 10.0, 10.4, "noise"),
+        ("gpu_energy_kwh", 1.0, 1.04, "none"),
+        ("model/adapter_bytes", 1000, 1001, "worse"),
+        ("test/accuracy", 0.5, 0.501, "better"),
+        ("test/loss", 0.0, 0.001, "worse"),
+    ],
+)
+def test_resources_differ_by_themselves(name: str, old: float, new: float, verdict: str) -> None:
+    one, two = experiment("a", metrics={name: old}), experiment("b", metrics={name: new})
+    (row,) = compare([one, two], one).metrics
+    assert row.cells[1].verdict == verdict
+
+
+def test_a_change_is_told_as_a_share_of_the_baseline() -> None:
+    one = experiment("a", metrics={"acc": 0.5, "zero": 0, "loss": -2.0})
+    two = experiment("b", metrics={"acc": 0.6, "zero": 1, "loss": -1.0})
+    rows = {row.key: row.cells[1].relative for row in compare([one, two], one).metrics}
+    assert rows == {"acc": pytest.approx(0.2), "zero": None, "loss": pytest.approx(0.5)}
+
+
+def paired(key: str, delta: float, p_value: float) -> PairedScore:
+    return PairedScore(key, 100, 0.5, 0.5 + delta, Interval(delta - 0.1, delta + 0.1), "mcnemar", p_value, 5, 2)
+
+
+def evidence(*scores: PairedScore, category: tuple[PairedScore, ...] = ()) -> Evidence:
+    own = Score("exact_match", 100, 0.5, Interval(0.4, 0.6))
+    comparison = ExampleComparison(100, 100, 100, scores=scores, categories={"a.b": category})
+    return Evidence(((own,), (own,)), (None, comparison))
+
+
+def verdict_of(name: str, value: float, found: Evidence) -> str:
+    one, two = experiment("a", metrics={name: 0.5}), experiment("b", metrics={name: value})
+    return compare([one, two], one, found).metrics[0].cells[1].verdict
+
+
+def test_what_is_not_significant_over_the_examples_is_neither_better_nor_worse() -> None:
+    chance, sure = evidence(paired("exact_match", 0.1, 0.2)), evidence(paired("exact_match", 0.1, 0.001))
+    assert verdict_of("test/exact_match", 0.6, chance) == "noise"
+    assert verdict_of("test/exact_match", 0.6, sure) == "better"
+    assert verdict_of("gain/exact_match", 0.6, chance) == "noise"
+    assert verdict_of("test/accuracy", 0.6, chance) == "better"
+    assert verdict_of("validation/exact_match", 0.6, chance) == "better"
+    assert verdict_of("test/exact_match", 0.5, sure) == "equal"
+
+
+def test_a_loss_that_tokens_and_examples_see_differently_is_no_news() -> None:
+    assert verdict_of("test/loss", 0.4, evidence(paired("loss", 0.1, 0.001))) == "noise"
+    assert verdict_of("test/loss", 0.4, evidence(paired("loss", -0.1, 0.001))) == "better"
+
+
+def test_a_category_is_judged_by_its_own_examples() -> None:
+    few = (paired("exact_match", 0.1, 0.4),)
+    assert (
+        verdict_of("category.a.b.exact_match", 0.6, evidence(paired("exact_match", 0.1, 0.001), category=few))
+        == "noise"
+    )
+    assert verdict_of("category.c.exact_match", 0.6, evidence(category=few)) == "better"
+
+
+def test_an_interval_belongs_to_the_mean_over_the_examples_alone() -> None:
+    one, two = (experiment(name, metrics={"test/exact_match": value}) for name, value in (("a", 0.5), ("b", 0.6)))
+    (row,) = compare([one, two], one, evidence()).metrics
+    assert [cell.interval for cell in row.cells] == [Interval(0.4, 0.6), None]
+
+
+def test_what_an_experiment_lacks_is_told() -> None:
+    one, two = experiment("a", metrics={"acc": 1, "loss": 2}), experiment("b", metrics={"acc": 1})
+    assert compare([one, two], one).lacking == {"b": ("loss",)}
 
 
 def test_the_most_telling_metrics_come_first() -> None:
