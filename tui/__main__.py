@@ -4,9 +4,9 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable
-from importlib import import_module, metadata
+from importlib import import_module
 
-from pipeline.contract.main import QUIET_ENVIRONMENT
+from pipeline.contract.environment import QUIET_ENVIRONMENT
 from tui.cli.context import Context
 from tui.cli.output import has_terminal, print_error
 from tui.cli.parser import build_parser
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     for variable, value in QUIET_ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
     try:
-        options = build_parser(metadata.version("finetui")).parse_args(arguments)
+        options = build_parser().parse_args(arguments)
         return _dispatch(options)
     except UsageError as error:
         print_error(str(error))

@@ -7,12 +7,10 @@ from importlib import import_module
 from types import FrameType
 from typing import NoReturn
 
+from pipeline.contract.environment import QUIET_ENVIRONMENT
 from pipeline.contract.launching import begin_process, is_started, launch, parallel_training
 from pipeline.contract.loading import load_params
 from pipeline.contract.problems import ParamsError, StageError
-
-# Nothing that we run reports home; set before any library reads it.
-QUIET_ENVIRONMENT = {"HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1", "DVC_NO_ANALYTICS": "1"}
 
 
 def run_stage(module: str) -> NoReturn:

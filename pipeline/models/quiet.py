@@ -4,7 +4,7 @@ import os
 import warnings
 from typing import Any
 
-from pipeline.contract.main import QUIET_ENVIRONMENT
+from pipeline.contract.environment import QUIET_ENVIRONMENT
 
 
 def quiet_libraries() -> None:

@@ -51,7 +51,8 @@ def test_experiments_as_json_have_the_documented_shape(project: Path, capsys: py
     assert run(project, "experiments", "--json") == 0
     rows = printed(capsys)
     assert [row["kind"] for row in rows] == ["workspace", "commit", "experiment", "commit", "commit"]
-    fields = ["rev", "name", "kind", "baseline", "refs", "timestamp", "status", "params", "metrics", "missing", "error"]
+    fields = ["rev", "name", "kind", "baseline", "refs", "timestamp", "status", "params", "metrics", "deps", "outs"]
+    fields += ["missing", "error"]
     assert all(list(row) == fields for row in rows)
     experiment = rows[2]
     assert (experiment["name"], experiment["status"]) == ("cold-elk", "failed")

@@ -1,6 +1,5 @@
 """How the command line prints: tables as text, Markdown or CSV, values as JSON, errors in one line."""
 
-import csv
 import json
 import math
 import sys
@@ -10,6 +9,8 @@ from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
+
+import orjson
 
 from tui.core.keys import MISSING
 
@@ -34,7 +35,19 @@ def print_error(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """A value as JSON: dates in ISO 8601, paths as text, no NaN."""
-    print_line(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+    try:
+        data = orjson.dumps(value, default=_plain_rest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    except (TypeError, RecursionError):
+        # keys that are no text, large numbers, broken text: what orjson refuses
+        print_line(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+    else:
+        sys.stdout.write(data.decode())
+        sys.stdout.flush()
+
+
+def _plain_rest(value: Any) -> Any:
+    """A value that orjson does not know; the mappings, dates and numbers that it knows it writes as `plain` does."""
+    return {str(key): item for key, item in value.items()} if isinstance(value, Mapping) else plain(value)
 
 
 def plain(value: Any) -> Any:
@@ -57,6 +70,8 @@ def plain(value: Any) -> Any:
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], form: Format = "text") -> None:
     """A table of ready-made texts."""
     if form == "csv":
+        import csv
+
         csv.writer(sys.stdout, lineterminator="\n").writerows([headers, *rows])
     elif form == "md":
         for row in (headers, ["---"] * len(headers), *rows):

@@ -14,10 +14,19 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message, hint=f"see: {self.prog} --help")
 
 
-def build_parser(version: str) -> Parser:
+class _Version(argparse.Action):
+    """Prints the version; looking it up takes longer than most commands."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib import metadata
+
+        parser.exit(message=f"finetui {metadata.version('finetui')}\n")
+
+
+def build_parser() -> Parser:
     """All commands and their options."""
     parser = Parser(prog="finetui", description="A terminal workbench for adapting language models.")
-    parser.add_argument("--version", action="version", version=f"finetui {version}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     parser.add_argument("-C", dest="directory", type=Path, default=Path(), metavar="DIR", help="open another project")
     parser.add_argument("--read-only", action="store_true", help="launch, stop and remove nothing")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
@@ -49,7 +58,13 @@ def _add_reading(commands: "argparse._SubParsersAction[Parser]") -> None:
     show.add_argument("rev", help="name, branch, tag, SHA or workspace")
     _add_formats(show, tables=False)
     query = commands.add_parser("query", help="ask in SQL; docs/sql.md has the tables")
-    query.add_argument("sql", metavar="SQL")
+    query.add_argument("sql", nargs="?", metavar="SQL", help="one statement; - reads it from standard input")
+    query.add_argument("-f", "--file", metavar="FILE", help="read the statement from a file, or - for standard input")
+    query.add_argument("--saved", metavar="NAME", help="run a saved query")
+    query.add_argument("--list", action="store_true", help="list the saved queries and what they are given")
+    query.add_argument(
+        "-p", action="append", default=[], dest="values", metavar="NAME=VALUE", help="what $NAME stands for"
+    )
     query.add_argument("--limit", type=int, default=10_000, metavar="N", help="print at most N rows (10000)")
     query.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="give up after (30)")
     _add_formats(query)

@@ -1,7 +1,6 @@
 """`finetui experiments` and `finetui show`: what there is."""
 
 import argparse
-import difflib
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,11 +22,9 @@ _NUM_PARAMS = 3
 def experiments(context: Context, options: argparse.Namespace) -> int:
     """List all rows, filtered and sorted as asked."""
     rows = context.experiments()
-    chosen = parse_filter(options.filter, rows)
-    if chosen.error:
-        raise UsageError(f"--filter {options.filter!r}: {chosen.error}")
-    columns = choose_columns(rows)
-    rows = _sorted([row for row in rows if chosen.matches(row)], columns, options)
+    # keys and columns of all rows are worked out only where they decide something
+    columns = choose_columns(rows) if options.sort or options.form != "json" else []
+    rows = _sorted(_matching(rows, options.filter), columns, options)
     if options.form == "json":
         print_json([as_json(row) for row in rows])
         return 0
@@ -77,9 +74,20 @@ def as_json(row: Experiment) -> dict[str, Any]:
         "status": row.status,
         "params": row.params,
         "metrics": row.metrics,
+        "deps": row.deps,
+        "outs": row.outs,
         "missing": row.missing,
         "error": row.error,
     }
+
+
+def _matching(rows: list[Experiment], text: str) -> list[Experiment]:
+    if not text.strip():
+        return rows
+    chosen = parse_filter(text, rows)
+    if chosen.error:
+        raise UsageError(f"--filter {text!r}: {chosen.error}")
+    return [row for row in rows if chosen.matches(row)]
 
 
 def _sorted(rows: list[Experiment], columns: Sequence[Column], options: argparse.Namespace) -> list[Experiment]:
@@ -89,6 +97,8 @@ def _sorted(rows: list[Experiment], columns: Sequence[Column], options: argparse
         return rows[::-1] if options.reverse else rows
     found = [column for column in columns if name in {column.text, column.title}]
     if not found:
+        import difflib
+
         close = difflib.get_close_matches(name, [column.text for column in columns], n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(close)}?" if close else "see: finetui experiments --all-columns"
         raise UsageError(f"--sort {name!r}: no such column", hint=hint)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from pipeline.contract.params import Params
 from tui.core.experiments import Experiment, flatten
 from tui.core.keys import MISSING, Key
 
@@ -202,4 +201,6 @@ def _value(get: Get, name: str) -> Any:
 
 @cache
 def _defaults() -> dict[str, Any]:
+    from pipeline.contract.params import Params  # loads pydantic, which no other project needs
+
     return dict(flatten(Params().model_dump()))

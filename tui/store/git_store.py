@@ -1,23 +1,32 @@
 """The read side: what screens and the command line show, from Git objects, the DVC cache and clones of runs."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tui.core.adapters import StoredAdapter
+from tui.core.changes import StageChange
+from tui.core.errors import UserError
 from tui.core.examples import ExampleComparison, Score
 from tui.core.experiments import Experiment
 from tui.core.lineage import Line
 from tui.core.ports import FileChange, QueryResult
+from tui.core.queries import SavedQuery, SqlColumn
 from tui.core.runs import Run
-from tui.core.series import Event, Recording, Sample, Series
+from tui.core.series import Event, Recording, Sample, Series, SeriesSummary
 from tui.store.adapters import CachePlace, FolderPlace, find_adapters
+from tui.store.awaited import AwaitedFiles
+from tui.store.cache_file import CACHE_FOLDER, CacheFile
 from tui.store.commits import CommitReader
+from tui.store.curves import CurveReader
 from tui.store.documents import Documents
 from tui.store.dvc_cache import DvcCache
 from tui.store.dvc_tasks import DvcTasks
+from tui.store.dvclive_folders import DvcliveFolders
+from tui.store.files import Files
 from tui.store.history import History, Snapshot
 from tui.store.layouts import TABLE as LAYOUTS
 from tui.store.layouts import Layouts
@@ -25,10 +34,16 @@ from tui.store.lineage import Lineage
 from tui.store.live import LiveRuns
 from tui.store.names import Names
 from tui.store.project import find_project, open_project
+from tui.store.row_cache import TABLE, RowCache
 from tui.store.samples import SamplesReader
-from tui.store.series_reader import SeriesReader
+from tui.store.schema import SCHEMA
+from tui.store.series_cache import SeriesCache
+from tui.store.series_reader import Readers, SeriesReader
 from tui.store.values import ValueReader
 from tui.store.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tui.store.query_client import QueryClient
 
 __all__ = ["NUM_COMMITS", "GitStore", "find_project"]
 
@@ -44,21 +59,26 @@ class GitStore:
 
     def __init__(self, root: Path, num_commits: int = NUM_COMMITS, is_live: bool = False) -> None:
         """A live one answers at once with what is plain to see; what DVC has to be asked about comes later."""
-        self._project = open_project(root)
+        self._project, self._num_commits = open_project(root), num_commits
         self._lock = threading.RLock()
         documents = Documents()
         file = CacheFile(self._project.root / CACHE_FOLDER / "rows.sqlite", (TABLE, LAYOUTS))
         layouts = Layouts(documents, file, is_live=is_live)
         cache = DvcCache(self._project.root, documents)
         values = ValueReader(documents, layouts, cache)
-        self._commits = CommitReader(self._project, values)
+        rows = RowCache(file, self._project.prefix)
+        self._commits = CommitReader(self._project, values, rows, AwaitedFiles(cache), is_live)
         self._workspace = Workspace(self._project, values)
         self._history = History(self._project, self._commits, num_commits)
         self._live = LiveRuns(values, self._commits)
         self._tasks = DvcTasks(self._project.root)
         self._names = Names(self._project, self._history, self._commits)
         self._lineage = Lineage(self._project, self._history, self._commits)
-        self._series = SeriesReader(layouts, cache, self._commits, self._workspace)
+        known = SeriesCache(self._project.root / CACHE_FOLDER)
+        folders = DvcliveFolders(self._project, self._commits.trees)
+        readers = Readers(layouts, cache, self._commits, self._workspace, folders)
+        self._series = SeriesReader(readers, known, self._project.prefix)
+        self._curves = CurveReader(self._series, known, self._lock, self._clone)
         self._samples = SamplesReader(layouts, cache, self._commits)
         self._cache, self._layouts = cache, layouts
         self._directories: dict[str, Path] = {}  # run id, or stash commit of DVC -> clone, of what is a row of its own
@@ -74,33 +94,32 @@ class GitStore:
             snapshot = self._history.read()
             live = self._live_rows(runs, snapshot)
             own_rows = {row.run_id for row in live}
-            committed = {run.id: run for run in runs if run.id not in own_rows}
-            return [self._workspace.experiment(snapshot.refs.head), *self._rows(snapshot, live, committed)]
+            told = {run.id: run for run in runs if run.error is not None and run.id not in own_rows}
+            rows = self._rows(snapshot, live, told) if live or told else snapshot.rows
+            return [self._workspace.experiment(snapshot.refs.head), *rows]
 
     def _live_rows(self, runs: Sequence[Run], snapshot: Snapshot) -> list[Experiment]:
-        by_run, known = snapshot.by_run(), {ref.rev for ref in snapshot.refs.experiments}
         rows: list[Experiment] = []
         for run in runs:
-            if run.is_active or not (run.id in by_run or run.rev in known):
+            if run.is_active or not (run.id in snapshot.run_ids or run.rev in snapshot.revs):
                 rows.append(self._live.experiment(run))
                 self._directories[run.id] = run.directory
             else:
                 self._directories.pop(run.id, None)
-        taken = {(ref.baseline, ref.name) for ref in snapshot.refs.experiments}
         for task in self._tasks.read():
-            if (task.baseline, task.name) not in taken:
+            if (task.baseline, task.name) not in snapshot.names:
                 rows.append(self._live.dvc_experiment(task))
                 self._directories.update({task.rev: task.root} if task.root is not None else {})
         return rows
 
-    def _rows(self, snapshot: Snapshot, live: list[Experiment], committed: dict[str, Run]) -> Iterator[Experiment]:
+    def _rows(self, snapshot: Snapshot, live: list[Experiment], told: dict[str, Run]) -> Iterator[Experiment]:
         hidden = {row.run_id for row in live}
         for commit in self._with_baselines(snapshot, live):
             yield commit
             yield from (row for row in live if row.baseline == commit.rev)
             for row in snapshot.experiments.get(commit.rev, ()):
                 if row.run_id is None or row.run_id not in hidden:
-                    yield _with_run(row, committed.get(row.run_id or ""))
+                    yield _with_run(row, told.get(row.run_id or ""))
 
     def _with_baselines(self, snapshot: Snapshot, live: list[Experiment]) -> list[Experiment]:
         shown = {commit.rev for commit in snapshot.commits}
@@ -118,6 +137,14 @@ class GitStore:
     def series(self, experiment: Experiment, directory: Path | None = None) -> list[Series]:
         """All series of an experiment; a live one is read from the directory that it runs in."""
         return list(self._recording(experiment, directory).series)
+
+    def summaries(self, experiments: Sequence[Experiment]) -> list[tuple[SeriesSummary, ...]]:
+        """First, last, lowest and highest value of every series of each experiment, in their order."""
+        return self._curves.summaries(experiments)
+
+    def curves(self, experiments: Sequence[Experiment], stage: str, name: str, num_buckets: int) -> list[Series | None]:
+        """One metric of each experiment, thinned to be drawn; None for an experiment without it."""
+        return self._curves.curves(experiments, stage, name, num_buckets)
 
     def events(self, experiment: Experiment, directory: Path | None = None) -> list[Event]:
         """What was seen while its stages ran, in the order of the stages and steps."""
@@ -204,24 +231,58 @@ class GitStore:
         with self._lock:
             return changed_files(self._project, old.rev, new.rev)
 
-    def query(self, sql: str, runs: Sequence[Run] = (), limit: int = 10_000, timeout_s: float = 30.0) -> QueryResult:
-        """Rows of a read-only query over the tables of docs/sql.md."""
-        return self._query(sql, runs, limit, timeout_s, {})
+    def changed_stages(self, old: Experiment, new: Experiment) -> list[StageChange]:
+        """Stages whose entry in dvc.lock differs, and in which part."""
+        from tui.store.stages import changed_stages
 
-    def saved_query(self, name: str, runs: Sequence[Run] = (), **parameters: Any) -> QueryResult:
-        """Rows of one of the application's own queries, which are the files in `sql/`."""
-        from tui.store.query import saved_query
+        with self._lock:
+            return changed_stages(self._tracked(old), self._tracked(new))
 
-        return self._query(saved_query(name), runs, _SAVED_LIMIT, _SAVED_TIMEOUT_S, parameters)
+    def _tracked(self, experiment: Experiment) -> Files:
+        if experiment.kind == "workspace":
+            return self._workspace.files()
+        try:
+            return self._commits.files(experiment.rev)
+        except (KeyError, ValueError) as error:
+            hint = "git fetch may bring it"
+            raise UserError("the commit is missing from the Git repository", experiment.rev, hint) from error
 
-    def _query(
-        self, sql: str, runs: Sequence[Run], limit: int, timeout_s: float, parameters: dict[str, Any]
+    def query(
+        self,
+        sql: str,
+        runs: Sequence[Run] = (),
+        limit: int = 10_000,
+        timeout_s: float = 30.0,
+        cancelled: threading.Event | None = None,
+        parameters: Mapping[str, str] | None = None,
     ) -> QueryResult:
-        from tui.store.query import run_query
-        from tui.store.tables import Tables
+        """Rows of a read-only query over the tables of docs/sql.md, found by a process of its own."""
+        from tui.store.query_wire import Request
 
-        tables = Tables(self, self.experiments(runs), tuple(runs))
-        return run_query(sql, tables, limit, timeout_s, parameters)
+        request = Request(sql, tuple(runs), limit, timeout_s, dict(parameters or {}))
+        return self._queries.run(request, cancelled)
+
+    @cached_property
+    def _queries(self) -> "QueryClient":
+        from tui.store.query_client import QueryClient
+
+        return QueryClient(self.root, self._num_commits)
+
+    def saved_query(self, name: str, runs: Sequence[Run] = (), **parameters: str) -> QueryResult:
+        """Rows of one of the application's own queries, which are the files in `sql/`."""
+        from tui.store.saved_queries import saved_query
+
+        return self.query(saved_query(name).sql, runs, _SAVED_LIMIT, _SAVED_TIMEOUT_S, None, parameters)
+
+    def saved_queries(self) -> list[SavedQuery]:
+        """The application's own queries, by name."""
+        from tui.store.saved_queries import saved_queries
+
+        return saved_queries()
+
+    def sql_tables(self) -> Mapping[str, Sequence[SqlColumn]]:
+        """Tables that a query can name, with their columns."""
+        return SCHEMA
 
 
 def _with_run(row: Experiment, run: Run | None) -> Experiment:
