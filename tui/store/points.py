@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.contract.series import EVENT, STEP, TIME, decode_events, decode_points
 from tui.core.series import Event, Recording, Series
@@ -64,17 +65,14 @@ class Columns:
         column.steps.append(step)
         column.values.append(value if math.isfinite(value) else math.nan)
 
-    def extend(self, name: str, steps: "array[float]", values: "array[float]") -> None:
-        """Append points whose steps are finite."""
-        if not steps:
-            return
-        column = self._column(name)
-        places, numbers = np.frombuffer(steps), np.frombuffer(values)
-        if (column.steps and steps[0] < column.steps[-1]) or (places[1:] < places[:-1]).any():
-            column.is_ordered = False
-        column.steps.extend(steps)
-        finite = np.isfinite(numbers)
-        column.values.frombytes((numbers if finite.all() else np.where(finite, numbers, np.nan)).tobytes())
+    def extend(self, name: str, steps: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+        """Append points; all numbers are finite."""
+        if len(steps):
+            column = self._column(name)
+            if (column.steps and steps[0] < column.steps[-1]) or (steps[1:] < steps[:-1]).any():
+                column.is_ordered = False
+            column.steps.frombytes(steps.tobytes())
+            column.values.frombytes(values.tobytes())
 
     def _column(self, name: str) -> _Column:
         column = self._columns.get(name)

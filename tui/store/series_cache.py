@@ -194,7 +194,8 @@ def _regular(steps: "array[float]") -> list[float] | None:
 
 
 def _spaced(length: int, start: float, stride: float) -> Any:
-    return start + stride * np.arange(length, dtype=np.float64)
+    with np.errstate(over="ignore"):  # then they are not equal
+        return start + stride * np.arange(length, dtype=np.float64)
 
 
 def _block_names(indexes: dict[str, Index], key: str, place: int) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 from tui.store.points import Decoder
 
 _ANCHOR_BYTES = 256
+_CHUNK_BYTES = 32 * 2**20
 Result = TypeVar("Result")
 
 
@@ -41,8 +42,10 @@ class Tail(Generic[Result]):
         data = self._new_data()
         if data is None:
             self._restart(identity)
+            self._stamp = stamp
             data = self._new_data() or b""
-        self._take(data)
+        while self._take(data) and len(data) >= _CHUNK_BYTES:
+            data = self._new_data() or b""
         return self._result
 
     def _new_data(self) -> bytes | None:
@@ -51,15 +54,17 @@ class Tail(Generic[Result]):
         try:
             with self._path.open("rb") as file:
                 file.seek(start)
-                data = file.read()
+                data = file.read(len(self._anchor) + _CHUNK_BYTES)
         except OSError:
             return b""
         return data[len(self._anchor) :] if data.startswith(self._anchor) else None
 
-    def _take(self, data: bytes) -> None:
+    def _take(self, data: bytes) -> bool:
+        """Decode complete lines; whether there were any."""
         complete = data[: data.rfind(b"\n") + 1]
         if complete:
             self._decoder.feed(complete)
             self._offset += len(complete)
             self._anchor = (self._anchor + complete)[-_ANCHOR_BYTES:]
             self._result = self._decoder.result()
+        return bool(complete)
