@@ -171,7 +171,7 @@ def test_groups_beside_each_other_show_means_and_what_is_noise() -> None:
     assert accuracy.cells[2].spread.std == pytest.approx(0.02)
     params = {row.key: row for row in comparison.params}
     assert params["train.seed"].values == ([0, 1, 2], [0, 1, 2], [0, 1, 2])
-    assert [row.key for row in comparison.changed_params] == ["train.lr"]
+    assert [row.key for row in comparison.changed_params] == ["train.lr", "train.seed"]
 
 
 def test_single_runs_beside_a_repeated_one_use_its_noise() -> None:

@@ -98,3 +98,9 @@ def test_data_that_differs_is_told_once_by_its_path() -> None:
         DataChange("model", "out", "modified", OLD, NEW),
     ]
     assert changed_data(old, old) == []
+
+
+def test_what_has_no_hash_is_not_said_to_differ() -> None:
+    old = Experiment("a" * 40, "commit", deps={"data": OLD}, outs={"model": None})
+    new = Experiment("b" * 40, "commit", deps={"data": None}, outs={"model": NEW})
+    assert changed_data(old, new) == []

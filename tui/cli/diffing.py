@@ -1,7 +1,7 @@
 """`finetui diff`: what changed from one revision to another."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pipeline.contract.paths import METRICS_DIR
@@ -68,10 +68,11 @@ def _print(
     if stages:
         rows = [row for change in stages for row in _stage_rows(change)]
         _section("stage", "", "", "what differs", rows=rows, form=form)
-    if data:
-        _section("data", "", "old", "new", rows=[_data_row(change) for change in data], form=form)
     results = _results(comparison.experiments)
-    shown = [one for one in files if one.path not in results and not one.path.startswith(f"{METRICS_DIR}/")]
+    content = [change for change in data if not _is_result(change.path, results)]
+    if content:
+        _section("data", "", "old", "new", rows=[_data_row(change) for change in content], form=form)
+    shown = [one for one in files if not _is_result(one.path, results)]
     if shown:
         _section("file", "", "lines", rows=[_file_row(change) for change in shown], form=form)
     if len(files) > len(shown):
@@ -86,6 +87,10 @@ def _section(*headers: str, rows: Sequence[Sequence[str]], form: Format) -> None
 def _results(experiments: Sequence[Experiment]) -> set[str]:
     """Metrics files, whose content is told above."""
     return {path for one in experiments for path in one.metrics}
+
+
+def _is_result(path: str, results: Collection[str]) -> bool:
+    return path in results or path.startswith(f"{METRICS_DIR}/")
 
 
 def _stage_rows(change: StageChange) -> list[list[str]]:

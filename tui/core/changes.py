@@ -49,8 +49,10 @@ def _differences(
     found = []
     for path in {**old, **new}:
         before, after = old.get(path), new.get(path)
-        if before != after or (path in old) != (path in new):
-            found.append(DataChange(path, role, status_of(path in old, path in new), before, after))
+        status = status_of(path in old, path in new)
+        # what has no hash on one side, as no stage has run there, may be the same
+        if status != "modified" or (before != after and before is not None and after is not None):
+            found.append(DataChange(path, role, status, before, after))
     return found
 
 

@@ -122,11 +122,9 @@ def compare_groups(groups: Sequence[Group], baseline: int = 0) -> Comparison:
 
 def _group_param_row(key: Key, groups: Sequence[Group]) -> ParamRow:
     """A seed is as many values as there are."""
-    values: list[Any] = []
-    for group in groups:
-        own = [key.value(one) for one in group.experiments]
-        values.append(own if _differ(own) else own[0])
-    return ParamRow(key.text, tuple(values), _differ(values))
+    own = [[key.value(one) for one in group.experiments] for group in groups]
+    values = tuple(some if _differ(some) else some[0] for some in own)
+    return ParamRow(key.text, values, _differ([value for some in own for value in some]))
 
 
 def _group_metric_row(key: Key, groups: Sequence[Group], baseline: int) -> MetricRow:
@@ -143,7 +141,8 @@ def _group_metric_row(key: Key, groups: Sequence[Group], baseline: int) -> Metri
             is_noise = told is False
             cell = replace(cell, verdict="noise") if is_noise and cell.verdict in _JUDGED else cell
         cells.append(replace(cell, spread=spread))
-    return MetricRow(key.text, way, tuple(cells), _differ([cell.value for cell in cells]))
+    everything = [key.value(one) for group in groups for one in group.experiments]
+    return MetricRow(key.text, way, tuple(cells), _differ(everything))
 
 
 def _param_row(key: Key, experiments: Sequence[Experiment], baseline: Experiment) -> ParamRow:

@@ -182,7 +182,7 @@ def _tests(comparison: ExampleComparison | None) -> Iterator[tuple[str | None, P
 def why_none(experiment: Experiment) -> str:
     """Why an experiment has no per-example results to read."""
     path = PREDICTIONS.as_posix()
-    declared = any(path == out or path.startswith(f"{out}/") for out in experiment.outs)
-    if declared or path in experiment.missing:
+    made = any(md5 and (path == out or path.startswith(f"{out}/")) for out, md5 in experiment.outs.items())
+    if made or path in experiment.missing:
         return f"its per-example results are not in the local cache; dvc pull {path} brings them"
     return "it has no per-example results"
