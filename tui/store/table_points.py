@@ -65,8 +65,9 @@ class TableDecoder:
     def _take(self, text: str) -> None:
         if self._header is None and '"' not in text:
             first, _, rest = text.lstrip("\ufeff\r\n").partition("\n")
-            if first and self._has_header:
-                self._begin(first.rstrip("\r").split(self._delimiter))
+            first = first.removesuffix("\r")
+            if first and "\r" not in first and self._has_header:
+                self._begin(first.split(self._delimiter))
                 text = rest
         if self._header is None or not self._take_plain(text):
             self._take_rows(text)
