@@ -58,6 +58,8 @@ def _differences(state: Mapping[str, Any], row: Experiment) -> Iterator[str]:
         if row.error is None:
             yield f"DVC says {state['error']['msg']!r}; finetui says nothing"
         return
+    if state.get("state") in ("queued", "failed") and row.status != state["state"]:
+        yield f"DVC says it is {state['state']}, finetui {row.status}"
     data = state["data"]
     broken = {path for side in ("params", "metrics") for path, one in data[side].items() if "error" in one}
     for side, values in (("params", row.params), ("metrics", row.metrics)):
