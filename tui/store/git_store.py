@@ -1,5 +1,7 @@
 """The read side: what screens and the command line show, from Git objects, the DVC cache and clones of runs."""
 
+from __future__ import annotations  # most of what the methods speak of is loaded only when it is asked for
+
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -7,43 +9,40 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tui.core.adapters import StoredAdapter
-from tui.core.changes import StageChange
 from tui.core.errors import UserError
-from tui.core.examples import ExampleComparison, Score
 from tui.core.experiments import Experiment
-from tui.core.lineage import Line
-from tui.core.ports import FileChange, QueryResult
-from tui.core.queries import SavedQuery, SqlColumn
-from tui.core.runs import Run
-from tui.core.series import Event, Recording, Sample, Series, SeriesSummary
-from tui.store.adapters import CachePlace, FolderPlace, find_adapters
 from tui.store.awaited import AwaitedFiles
 from tui.store.cache_file import CACHE_FOLDER, CacheFile
 from tui.store.commits import CommitReader
-from tui.store.curves import CurveReader
 from tui.store.documents import Documents
 from tui.store.dvc_cache import DvcCache
 from tui.store.dvc_tasks import DvcTasks
-from tui.store.dvclive_folders import DvcliveFolders
-from tui.store.files import Files
 from tui.store.history import History, Snapshot
 from tui.store.layouts import TABLE as LAYOUTS
 from tui.store.layouts import Layouts
-from tui.store.lineage import Lineage
 from tui.store.live import LiveRuns
 from tui.store.names import Names
 from tui.store.project import find_project, open_project
 from tui.store.row_cache import TABLE, RowCache
-from tui.store.samples import SamplesReader
-from tui.store.schema import SCHEMA
-from tui.store.series_cache import SeriesCache
-from tui.store.series_reader import Readers, SeriesReader
 from tui.store.values import ValueReader
 from tui.store.workspace import Workspace
 
 if TYPE_CHECKING:
+    from tui.core.adapters import StoredAdapter
+    from tui.core.changes import StageChange
+    from tui.core.examples import ExampleComparison, Score
+    from tui.core.lineage import Line
+    from tui.core.ports import FileChange, QueryResult
+    from tui.core.queries import SavedQuery, SqlColumn
+    from tui.core.runs import Run
+    from tui.core.series import Event, Recording, Sample, Series, SeriesSummary
+    from tui.store.curves import CurveReader
+    from tui.store.files import Files
+    from tui.store.lineage import Lineage
     from tui.store.query_client import QueryClient
+    from tui.store.samples import SamplesReader
+    from tui.store.series_cache import SeriesCache
+    from tui.store.series_reader import SeriesReader
 
 __all__ = ["NUM_COMMITS", "GitStore", "find_project"]
 
@@ -73,15 +72,43 @@ class GitStore:
         self._live = LiveRuns(values, self._commits)
         self._tasks = DvcTasks(self._project.root)
         self._names = Names(self._project, self._history, self._commits)
-        self._lineage = Lineage(self._project, self._history, self._commits)
-        known = SeriesCache(self._project.root / CACHE_FOLDER)
-        folders = DvcliveFolders(self._project, self._commits.trees)
-        readers = Readers(layouts, cache, self._commits, self._workspace, folders)
-        self._series = SeriesReader(readers, known, self._project.prefix)
-        self._curves = CurveReader(self._series, known, self._lock, self._clone)
-        self._samples = SamplesReader(layouts, cache, self._commits)
         self._cache, self._layouts = cache, layouts
         self._directories: dict[str, Path] = {}  # run id, or stash commit of DVC -> clone, of what is a row of its own
+
+    # What the table of experiments needs not is loaded when it is asked for: that is what a command's time goes into.
+
+    @cached_property
+    def _series(self) -> SeriesReader:
+        from tui.store.dvclive_folders import DvcliveFolders
+        from tui.store.series_reader import Readers, SeriesReader
+
+        folders = DvcliveFolders(self._project, self._commits.trees)
+        readers = Readers(self._layouts, self._cache, self._commits, self._workspace, folders)
+        return SeriesReader(readers, self._decoded, self._project.prefix)
+
+    @cached_property
+    def _decoded(self) -> SeriesCache:
+        from tui.store.series_cache import SeriesCache
+
+        return SeriesCache(self._project.root / CACHE_FOLDER)
+
+    @cached_property
+    def _curves(self) -> CurveReader:
+        from tui.store.curves import CurveReader
+
+        return CurveReader(self._series, self._decoded, self._lock, self._clone)
+
+    @cached_property
+    def _samples(self) -> SamplesReader:
+        from tui.store.samples import SamplesReader
+
+        return SamplesReader(self._layouts, self._cache, self._commits)
+
+    @cached_property
+    def _lineage(self) -> Lineage:
+        from tui.store.lineage import Lineage
+
+        return Lineage(self._project, self._history, self._commits)
 
     @property
     def root(self) -> Path:
@@ -161,6 +188,8 @@ class GitStore:
 
     def adapters(self, experiment: Experiment) -> list[StoredAdapter]:
         """Adapters that its stages trained, in pipeline order; those whose manifest is there locally."""
+        from tui.store.adapters import CachePlace, FolderPlace, find_adapters
+
         with self._lock:
             folder = self._folder(experiment)
             if folder is not None:
@@ -263,7 +292,7 @@ class GitStore:
         return self._queries.run(request, cancelled)
 
     @cached_property
-    def _queries(self) -> "QueryClient":
+    def _queries(self) -> QueryClient:
         from tui.store.query_client import QueryClient
 
         return QueryClient(self.root, self._num_commits)
@@ -282,6 +311,8 @@ class GitStore:
 
     def sql_tables(self) -> Mapping[str, Sequence[SqlColumn]]:
         """Tables that a query can name, with their columns."""
+        from tui.store.schema import SCHEMA
+
         return SCHEMA
 
 
