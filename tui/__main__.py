@@ -22,6 +22,7 @@ _MODULES = {
     "adapters": "tui.cli.adapters",
     "log": "tui.cli.log",
     "blame": "tui.cli.blame",
+    "bisect": "tui.cli.bisect",
     "run": "tui.cli.running",
     "stop": "tui.cli.running",
     "logs": "tui.cli.running",

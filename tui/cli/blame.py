@@ -67,7 +67,7 @@ def _read(context: Context, options: argparse.Namespace) -> _Line:
     move = left(known, noise) if options.baseline else last_move(known, noise)
     if move is None:
         return _Line(key, points, noise, None)
-    origin, suspects = _suspects(context, points, move)
+    origin, suspects = _suspects(context, points, move, key.side == "param")
     return _Line(key, points, noise, move, origin, tuple(suspects))
 
 
@@ -93,13 +93,19 @@ def _noise(context: Context, key: Key, newest: Point, asked: float | None) -> No
     return Noise(0.0, "none", "nothing tells it, so every change counts; --noise X sets it")
 
 
-def _suspects(context: Context, points: Sequence[Point], move: Move) -> tuple[Experiment | None, list[Experiment]]:
-    """A change of code, params or data shows in the metric only once the pipeline has run: it may be in any commit
-    since the results before were made."""
+def _suspects(
+    context: Context, points: Sequence[Point], move: Move, is_param: bool
+) -> tuple[Experiment | None, list[Experiment]]:
+    """The last commit before the move whose results are known to be its own, and those after it up to the move.
+
+    A change of code, params or data shows in a metric only once the pipeline has run: any of these may have made it.
+    """
     if move.kind == "drift":
         return move.start.experiment, [point.experiment for point in move.changes]
     place = points.index(move.end)
     suspects = [move.end.experiment]
+    if is_param:
+        return points[place - 1].experiment, suspects
     while place > 0 and len(suspects) < _MAX_SUSPECTS:
         place -= 1
         own = points[place].experiment

@@ -132,6 +132,25 @@ def _add_across(commands: "argparse._SubParsersAction[Parser]") -> None:
     blame.add_argument("--noise", type=float, metavar="X", help="differences up to X do not count")
     blame.add_argument("--baseline", metavar="REV", help="where it left the value of this earlier commit")
     _add_formats(blame, tables=False)
+    bisect = commands.add_parser(
+        "bisect",
+        help="find the commit that broke a condition",
+        usage="finetui bisect GOOD BAD CONDITION | start GOOD BAD CONDITION | run | status | log | skip [REV] | reset",
+        description="Finds the first commit that does not fulfil a condition such as 'test/exact_match >= 0.9': "
+        "by stored metrics first, then by running as few commits as can be. It can be stopped and goes on.",
+    )
+    bisect.add_argument("words", nargs="*", metavar="GOOD BAD CONDITION", help="or one of these words")
+    bisect.add_argument("--good", metavar="REV", help="a commit that fulfils the condition")
+    bisect.add_argument("--bad", metavar="REV", help="a later one that does not")
+    bisect.add_argument(
+        "-S", "--set", action="append", default=[], dest="sets", metavar="KEY=VALUE", help="override a param in runs"
+    )
+    bisect.add_argument(
+        "--target", action="append", default=[], dest="targets", metavar="STAGE", help="run only up to this stage"
+    )
+    bisect.add_argument("--trust", action="store_true", help="believe stored metrics also where code changed since")
+    bisect.add_argument("--plan", "--dry-run", action="store_true", help="only say what is known and what would run")
+    _add_formats(bisect, tables=False)
 
 
 def _add_formats(parser: argparse.ArgumentParser, tables: bool = True) -> None:

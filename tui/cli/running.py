@@ -20,7 +20,7 @@ _POLL_S = 0.5
 
 def run(context: Context, options: argparse.Namespace) -> int:
     """Launch an experiment, and unless told otherwise wait for its end."""
-    overrides = dict(_parse_override(text) for text in options.sets)
+    overrides = dict(parse_override(text) for text in options.sets)
     request = RunRequest(overrides, options.name, tuple(options.targets), options.force)
     if options.plan:
         return _print_plan(context.runner.plan(request), options.form)
@@ -34,7 +34,7 @@ def run(context: Context, options: argparse.Namespace) -> int:
             name = started.name
             print_line(f"{name} runs; follow it: finetui logs -f {name}; stop it: finetui stop {name}")
         return 0
-    return _print_end(_wait(context, started, quiet=options.form == "json"), options.form)
+    return _print_end(wait(context, started, quiet=options.form == "json"), options.form)
 
 
 Next = Callable[[Sequence[RunRequest], Sequence[Run]], RunRequest | None]
@@ -77,7 +77,7 @@ def stop(context: Context, options: argparse.Namespace) -> int:
         print_error(f"{target.name} has already ended: {target.status}")
         return 1
     context.runner.stop(target.id)
-    ended = _wait(context, target, quiet=True)
+    ended = wait(context, target, quiet=True)
     if options.form == "json":
         print_json(ended)
     else:
@@ -125,7 +125,8 @@ def _print_log_line(line: str) -> None:
         print_line(visible(part))
 
 
-def _parse_override(text: str) -> tuple[str, Any]:
+def parse_override(text: str) -> tuple[str, Any]:
+    """Key and value of KEY=VALUE; the value is YAML."""
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise UsageError(f"-S {text!r} is no KEY=VALUE", hint="for example: -S train.lora.r=8")
@@ -154,7 +155,8 @@ def _plan_row(stage: StagePlan) -> list[str]:
     return [stage.stage, state, stage.reason or "", stage.detail, last]
 
 
-def _wait(context: Context, run: Run, quiet: bool) -> Run:
+def wait(context: Context, run: Run, quiet: bool) -> Run:
+    """The run as it is when it has ended, with a line about its progress until then."""
     line = ProgressLine(sys.stderr if not quiet else None)
     try:
         while run.is_active:
