@@ -54,12 +54,16 @@ def first_difference(name: str, theirs: Rows, ours: Mapping[tuple[str, str | Non
 
 
 def _differences(state: Mapping[str, Any], row: Experiment) -> Iterator[str]:
+    status = state.get("state")
+    if status in ("queued", "failed") and row.status != status:
+        yield f"DVC says it is {status}, finetui {row.status}"
+    if status == "failed":
+        yield from _differing_files("params", state["data"]["params"], plain(row.params), row)
+        return
     if state["error"] is not None:
         if row.error is None:
             yield f"DVC says {state['error']['msg']!r}; finetui says nothing"
         return
-    if state.get("state") in ("queued", "failed") and row.status != state["state"]:
-        yield f"DVC says it is {state['state']}, finetui {row.status}"
     data = state["data"]
     broken = {path for side in ("params", "metrics") for path, one in data[side].items() if "error" in one}
     for side, values in (("params", row.params), ("metrics", row.metrics)):

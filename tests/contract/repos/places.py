@@ -1,5 +1,6 @@
 """Repositories that are special as a whole: where the project is, what points at its commits, what is queued."""
 
+import json
 import os
 import subprocess
 import sys
@@ -214,16 +215,20 @@ def metrics_on_a_remote_that_does_not_answer(root: Path) -> list[Path]:
 
 
 @place
-def queued_by_dvc(root: Path) -> list[Path]:
+def queued_and_failed_by_dvc(root: Path) -> list[Path]:
+    """Two experiments that DVC has queued; the files say that a worker has taken one of them, which failed."""
     builder = RepoBuilder(root)
     files = {**FIRST, ".dvc/config": "", ".dvc/.gitignore": LOCAL, ".dvcignore": ""}
-    builder.commit(
-        {
-            **files,
-            "dvc.yaml": stage(params=["lr"], metrics=[{"m.json": UNCACHED}]),
-        }
-    )
+    builder.commit({**files, "dvc.yaml": stage(params=["lr"], metrics=[{"m.json": UNCACHED}])})
     builder.experiment("done", head(builder), {"m.json": {"n": 2}})
     builder.checkout()
-    dvc(root, "exp", "run", "--queue", "--name", "later", "--set-param", "lr=5")
+    dvc(root, "exp", "run", "--queue", "--name", "later", "--set-param", "lr=5,6")
+    celery = root / ".dvc/tmp/exps/celery"
+    message = min((celery / "broker/in").iterdir())
+    task = json.loads(message.read_text())["headers"]["id"]
+    (celery / "broker/processed").mkdir(exist_ok=True)
+    message.rename(celery / "broker/processed" / message.name)
+    (celery / "result").mkdir(exist_ok=True)
+    result = {"status": "FAILURE", "result": None, "traceback": None, "children": [], "task_id": task}
+    (celery / f"result/celery-task-meta-{task}").write_text(json.dumps(result))
     return [builder.root]
