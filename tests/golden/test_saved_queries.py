@@ -1,6 +1,7 @@
 """Every query of the application against an independent polars statement of the same thing."""
 
 import io
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +10,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tests.unit.store_repos import TEMPLATE, finetui_project, lock
+from tests.unit.store_repos import TEMPLATE, finetui_params, finetui_project, finetui_results, lock
 from tui.core.experiments import Experiment
-from tui.core.keys import MISSING, Key
+from tui.core.keys import MISSING, Key, all_keys, flat
 from tui.core.methods import method_of
 from tui.store import GitStore
 
@@ -50,6 +51,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> GitStore:
     tie = {"data/metrics/evaluate/metrics.json": {"test/exact_match": 0.5, "test/loss": 1.0}}
     builder.experiment("tie-b", baseline, tie)
     builder.experiment("tie-a", baseline, tie)
+    for rank in (2, 3):
+        for seed in range(rank):
+            params = {"params.yaml": finetui_params(r=rank, seed=seed)}
+            builder.experiment(f"seed-{rank}-{seed}", baseline, {**params, **finetui_results(10 * rank + seed)})
+    for number in range(5):
+        shared = lock({"prepare": {"data/prepared": "c" * 32 + ".dir"}}).replace("code.py", "pipeline/data")
+        builder.experiment(f"data-{number}", baseline, {"dvc.lock": shared.replace("a" * 32, f"{number % 3}" * 32)})
     gap = {
         "data/metrics/train/series.csv": "step,train/loss\n1,3\n2,nan\n3,2\n4,2\n",
         "data/metrics/evaluate/metrics.json": None,
@@ -97,11 +105,12 @@ def param_effect(store: GitStore) -> pl.DataFrame:
     )
 
 
-def series_summary(store: GitStore) -> pl.DataFrame:
+def best_points(store: GitStore) -> pl.DataFrame:
     rows = [
-        {"name": row.label, "rev": row.rev, "stage": series.stage, "metric": series.name, "step": step, "value": value}
+        {"name": row.label, "rev": row.rev, "stage": series.stage, "step": step, "value": value}
         for row in store.experiments()
         for series in store.series(row)
+        if series.name == "train/loss"
         for step, value in zip(series.steps, series.values, strict=True)
     ]
     value, step = pl.col("value"), pl.col("step")
@@ -109,16 +118,103 @@ def series_summary(store: GitStore) -> pl.DataFrame:
         pl.DataFrame(rows)
         .filter(value.is_not_nan())
         .sort("step", maintain_order=True)
-        .group_by("name", "rev", "stage", "metric")
+        .group_by("name", "rev", "stage")
         .agg(
             pl.len().cast(pl.Int64).alias("num_points"),
-            value.first().alias("first"),
+            value.min().alias("lowest"),
+            step.filter(value == value.min()).first().alias("lowest_step"),
+            value.max().alias("highest"),
+            step.filter(value == value.max()).first().alias("highest_step"),
             value.last().alias("last"),
+            step.last().alias("last_step"),
+        )
+        .sort("name", "rev", "stage")
+    )
+
+
+def best_by_method(store: GitStore, descending: bool, key: Key) -> pl.DataFrame:
+    rows = [
+        {"method": method_of(row), "name": row.label, "value": float(value)}
+        for row, value in values(store, key)
+        if row.kind == "experiment" and method_of(row) is not None
+    ]
+    return (
+        pl.DataFrame(rows)
+        .sort("name")
+        .sort("value", descending=descending, maintain_order=True)
+        .group_by("method", maintain_order=True)
+        .agg(
+            pl.len().cast(pl.Int64).alias("num_experiments"),
+            pl.col("name").first().alias("best"),
+            pl.col("value").first(),
+            pl.col("value").mean().alias("mean"),
+        )
+        .sort(pl.col("value") * (-1 if descending else 1), "method")
+    )
+
+
+def seed_groups(store: GitStore) -> pl.DataFrame:
+    rows = []
+    for row, value in values(store, EXACT):
+        if row.kind == "experiment":
+            (params,) = row.params.values()
+            recipe = {key: item for key, item in flat(params).items() if key.rpartition(".")[2] != "seed"}
+            rows.append({"recipe": json.dumps(recipe, sort_keys=True), "name": row.label, "value": float(value)})
+    value = pl.col("value")
+    return (
+        pl.DataFrame(rows)
+        .sort("name")
+        .group_by("recipe", maintain_order=True)
+        .agg(
+            pl.len().cast(pl.Int64).alias("num_seeds"),
+            value.mean().alias("mean"),
+            value.std().alias("spread"),
             value.min().alias("lowest"),
             value.max().alias("highest"),
-            step.filter(value == value.min()).first().alias("lowest_at"),
+            pl.col("name").str.join(", ").alias("names"),
         )
-        .sort("name", "rev", "stage", "metric")
+        .filter(pl.col("num_seeds") > 1)
+        .drop("recipe")
+        .sort("num_seeds", "names", descending=[True, False])
+    )
+
+
+def dep_versions(store: GitStore) -> pl.DataFrame:
+    rows = [
+        {"path": path, "hash": known, "name": row.label, "timestamp": row.timestamp}
+        for row in store.experiments()
+        if row.kind == "experiment"
+        for path, known in row.deps.items()
+        if known is not None
+    ]
+    return (
+        pl.DataFrame(rows)
+        .sort("timestamp", "name", nulls_last=True)
+        .group_by("path", "hash", maintain_order=True)
+        .agg(pl.len().cast(pl.Int64).alias("num_experiments"), pl.col("name").first().alias("first"))
+        .sort("path", "num_experiments", "hash", descending=[False, True, False])
+    )
+
+
+def stage_times(store: GitStore) -> pl.DataFrame:
+    keys = [key for key in all_keys(store.experiments(), "metric") if key.name.endswith("duration_s")]
+    rows = [
+        {"key": key.text, "name": row.label, "value": float(value)}
+        for key in keys
+        for row, value in values(store, key)
+        if row.kind != "workspace"
+    ]
+    value = pl.col("value")
+    return (
+        pl.DataFrame(rows)
+        .group_by("key")
+        .agg(
+            pl.len().cast(pl.Int64).alias("num_experiments"),
+            value.mean().alias("mean_s"),
+            value.max().alias("longest_s"),
+            pl.col("name").sort_by("value", "name").last().alias("longest"),
+        )
+        .sort("mean_s", "key", descending=[True, False])
     )
 
 
@@ -165,7 +261,14 @@ ORACLES: dict[str, list[tuple[Callable[[GitStore], pl.DataFrame], Callable[[GitS
         (lambda store: leaderboard(store, False, Key("metric", "test/loss")), lambda _: {"metric": "test/loss"}),
     ],
     "param_effect": [(param_effect, lambda _: {"param": "train.lora.r", "metric": "test/exact_match"})],
-    "series_summary": [(series_summary, lambda _: {})],
+    "best_points": [(best_points, lambda _: {"metric": "train/loss"})],
+    "best_by_method": [
+        (lambda store: best_by_method(store, True, EXACT), lambda _: {"metric": "test/exact_match"}),
+        (lambda store: best_by_method(store, False, Key("metric", "test/loss")), lambda _: {"metric": "test/loss"}),
+    ],
+    "seed_groups": [(seed_groups, lambda _: {"metric": "test/exact_match"})],
+    "dep_versions": [(dep_versions, lambda _: {})],
+    "stage_times": [(stage_times, lambda _: {})],
     "category_scores": [(category_scores, lambda _: {})],
     "fixed_and_broken": [(fixed_and_broken, revisions)],
 }
@@ -174,7 +277,7 @@ ORACLES: dict[str, list[tuple[Callable[[GitStore], pl.DataFrame], Callable[[GitS
 def test_every_query_has_an_oracle() -> None:
     found = {path.stem for path in Path(TEMPLATE / "tui/store/sql").glob("*.sql")}
     assert found == set(ORACLES)
-    assert len(found) == 5
+    assert len(found) == 9
 
 
 @pytest.mark.parametrize(("name", "number"), [(name, n) for name, cases in ORACLES.items() for n in range(len(cases))])
@@ -183,7 +286,7 @@ def test_a_query_gives_what_polars_gives(store: GitStore, name: str, number: int
     wanted = oracle(store)
     found = store.saved_query(name, **parameters(store))
     assert found.columns == tuple(wanted.columns)
-    assert len(found.rows) == wanted.height >= 4
+    assert len(found.rows) == wanted.height >= 2
     for got, row in zip(found.rows, wanted.iter_rows(), strict=True):
         for value, expected in zip(got, row, strict=True):
             assert value == (pytest.approx(expected, rel=1e-12) if isinstance(expected, float) else expected)

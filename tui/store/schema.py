@@ -1,15 +1,6 @@
 """Tables that SQL sees; docs/sql.md describes the same columns, and a test compares the two."""
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class SqlColumn:
-    """One column."""
-
-    name: str
-    type: str
-    description: str
+from tui.core.queries import SqlColumn
 
 
 def _columns(*rows: tuple[str, str, str]) -> tuple[SqlColumn, ...]:
@@ -64,12 +55,31 @@ SCHEMA: dict[str, tuple[SqlColumn, ...]] = {
         ("text", "VARCHAR", "value, if it is text, true or false"),
         ("direction", "VARCHAR", "`higher` or `lower` is better, or `none`"),
     ),
+    "hashes": _columns(
+        *_WHICH,
+        ("kind", "VARCHAR", "`dep` or `out`"),
+        ("path", "VARCHAR", "file or folder"),
+        ("hash", "VARCHAR", "what DVC knows it by, with `.dir` at the end for a folder; null if it knows none"),
+    ),
     "series": _columns(
         *_WHICH,
         ("stage", "VARCHAR", "stage, or the file's name in a project of another make"),
         ("metric", "VARCHAR", "name, such as `train/loss`"),
         ("step", "DOUBLE", "step"),
         ("value", "DOUBLE", "value; null where it was not finite"),
+    ),
+    "series_summary": _columns(
+        *_WHICH,
+        ("stage", "VARCHAR", "stage, or the file's name in a project of another make"),
+        ("metric", "VARCHAR", "name, such as `train/loss`"),
+        ("num_points", "BIGINT", "points with a finite value"),
+        ("first", "DOUBLE", "value at the first step"),
+        ("last", "DOUBLE", "value at the last step"),
+        ("last_step", "DOUBLE", "last step with a finite value"),
+        ("lowest", "DOUBLE", "lowest value"),
+        ("lowest_step", "DOUBLE", "first step with the lowest value"),
+        ("highest", "DOUBLE", "highest value"),
+        ("highest_step", "DOUBLE", "first step with the highest value"),
     ),
     "events": _columns(
         *_WHICH,

@@ -1,174 +1,69 @@
-"""Experiments as SQL tables; only those that a query mentions are filled."""
+"""Experiments as SQL tables: only those that a query names are filled, and kept until what they hold has changed."""
 
-import re
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-import numpy as np
-
-from pipeline.contract.metrics import direction
 from tui.core.experiments import Experiment
-from tui.core.keys import MISSING, all_keys, flat
-from tui.core.methods import method_of
 from tui.core.runs import Run
-from tui.core.series import Event, Sample, Series
-from tui.core.values import format_param
+from tui.store.file_tables import FileTables, Source
+from tui.store.row_tables import commit_columns, experiment_columns, hash_columns, run_columns
 from tui.store.schema import SCHEMA
+from tui.store.table_writer import Columns, TableWriter
+from tui.store.value_tables import metric_columns, param_columns
 
-Row = Sequence[Any]
-
-
-class Source(Protocol):
-    """What the tables need from the store besides the rows."""
-
-    def series(self, experiment: Experiment) -> list[Series]:
-        """All series of an experiment."""
-
-    def events(self, experiment: Experiment) -> list[Event]:
-        """What was seen while its stages ran."""
-
-    def samples(self, experiment: Experiment) -> list[Sample]:
-        """What its models answered as they learned."""
-
-    def predictions_file(self, experiment: Experiment) -> Path | None:
-        """File with the per-example results."""
+RowKey = tuple[str, str]
 
 
 class Tables:
-    """The tables of one query."""
+    """The tables of one connection."""
 
-    def __init__(self, source: Source, experiments: Sequence[Experiment], runs: Sequence[Run] = ()) -> None:
-        self._source, self._experiments, self._runs = source, experiments, runs
-
-    def create(self, connection: Any, sql: str) -> None:
-        """Create all tables in a DuckDB connection, and fill those whose names are in the query."""
-        makers: dict[str, Callable[[], Iterator[Row]]] = {
-            "experiments": self._experiment_rows,
-            "params": self._param_rows,
-            "metrics": self._metric_rows,
-            "events": self._event_rows,
-            "samples": self._sample_rows,
-            "runs": self._run_rows,
-            "commits": self._commit_rows,
-        }
+    def __init__(self, connection: Any, source: Source) -> None:
+        self._writer = TableWriter(connection)
+        self._files = FileTables(source, self._writer)
+        self._held: dict[str, Any] = {}
+        self._known: dict[str, dict[RowKey, Experiment]] = {}
         for table, columns in SCHEMA.items():
-            declared = ", ".join(f'"{column.name}" {column.type}' for column in columns)
-            connection.execute(f"CREATE TABLE {table} ({declared})")
-            if re.search(rf"\b{table}\b", sql, re.IGNORECASE) is None:
-                continue
-            if table in makers:
-                self._insert(connection, table, makers[table]())
-            elif table == "series":
-                self._insert_series(connection)
+            self._writer.create(table, [(column.name, column.type) for column in columns])
+
+    def fill(self, names: Iterable[str], experiments: Sequence[Experiment], runs: Sequence[Run]) -> list[str]:
+        """Bring the tables of these names up to date; what could not be read, with the name of its experiment."""
+        problems: dict[str, str] = {}
+        rows = list(experiments)
+        whole: dict[str, tuple[Any, Callable[[], Columns]]] = {
+            "experiments": (rows, lambda: experiment_columns(rows)),
+            "params": (rows, lambda: param_columns(rows)),
+            "metrics": (rows, lambda: metric_columns(rows)),
+            "hashes": (rows, lambda: hash_columns(rows)),
+            "commits": (rows, lambda: commit_columns(rows)),
+            "runs": (list(runs), lambda: run_columns(runs)),
+        }
+        for name in sorted({name.lower() for name in names} & SCHEMA.keys()):
+            if name in whole:
+                self._replace(name, *whole[name])
             else:
-                self._create_predictions(connection)
+                self._follow(name, rows, problems)
+        return [f"{label}: {problem}" for label, problem in problems.items()]
 
-    @staticmethod
-    def _insert(connection: Any, table: str, rows: Iterator[Row]) -> None:
-        columns = list(zip(*rows, strict=True))
-        if columns:
-            arrays = {column.name: _array(values) for column, values in zip(SCHEMA[table], columns, strict=True)}
-            _append(connection, table, arrays)
+    def _replace(self, table: str, subject: Any, make: Callable[[], Columns]) -> None:
+        """Fill a table anew, unless it holds the same subject already."""
+        if self._held.get(table) != subject:
+            self._held.pop(table, None)
+            self._writer.clear(table)
+            self._writer.append(table, make())
+            self._held[table] = subject
 
-    def _experiment_rows(self) -> Iterator[Row]:
-        for row in self._experiments:
-            yield (
-                row.rev, row.label, row.kind, row.baseline, ", ".join(row.refs), _utc(row.timestamp), row.subject,
-                row.status, method_of(row), row.stage, row.fraction, len(row.missing), row.error, row.run_id,
-            )  # fmt: skip
-
-    def _param_rows(self) -> Iterator[Row]:
-        for row, key, value in self._values("param"):
-            yield row.rev, row.label, key, format_param(value), _number(value)
-
-    def _metric_rows(self) -> Iterator[Row]:
-        for row, key, value in self._values("metric"):
-            text = None if _number(value) is not None else format_param(value)
-            yield row.rev, row.label, key, _number(value), text, direction(key)
-
-    def _values(self, side: Any) -> Iterator[tuple[Experiment, str, Any]]:
-        texts = {(key.path, key.name): key.text for key in all_keys(self._experiments, side)}
-        for row in self._experiments:
-            for path, document in (row.params if side == "param" else row.metrics).items():
-                for name, value in flat(document).items():
-                    if value is not MISSING:
-                        yield row, texts.get((path, name)) or texts[(None, name)], value
-
-    def _run_rows(self) -> Iterator[Row]:
-        for run in self._runs:
-            yield (
-                run.id, run.name, run.status, run.baseline, run.snapshot, run.rev, _utc(run.started_at),
-                _utc(run.ended_at), run.error, run.command,
-            )  # fmt: skip
-
-    def _commit_rows(self) -> Iterator[Row]:
-        for row in self._experiments:
-            if row.kind == "commit":
-                yield row.rev, ", ".join(row.refs), _utc(row.timestamp), row.subject
-
-    def _event_rows(self) -> Iterator[Row]:
-        for row in self._experiments:
-            for one in self._source.events(row):
-                yield row.rev, row.label, one.stage, one.step, one.time_s, one.event, one.action, one.message
-
-    def _sample_rows(self) -> Iterator[Row]:
-        for row in self._experiments:
-            for one in self._source.samples(row):
-                yield row.rev, row.label, one.stage, one.step, one.prompt, one.reference, one.prediction
-
-    def _insert_series(self, connection: Any) -> None:
-        blocks = [_series_arrays(row, found) for row in self._experiments if (found := self._source.series(row))]
-        if blocks:
-            names = blocks[0].keys()
-            _append(connection, "series", {name: np.concatenate([block[name] for block in blocks]) for name in names})
-
-    def _create_predictions(self, connection: Any) -> None:
-        parts, values = ["SELECT * FROM predictions"], []
-        for row in self._experiments:
-            place = self._source.predictions_file(row)
-            if place is not None:
-                parts.append("SELECT ? AS rev, ? AS name, * FROM read_parquet(?)")
-                values += [row.rev, row.label, str(place)]
-        if values:
-            connection.execute(f"CREATE TABLE filled AS {' UNION ALL BY NAME '.join(parts)}", values)
-            connection.execute("DROP TABLE predictions")
-            connection.execute("ALTER TABLE filled RENAME TO predictions")
+    def _follow(self, table: str, rows: Sequence[Experiment], problems: dict[str, str]) -> None:
+        """Read the files of experiments that are new, may have changed or had none; forget those that are gone."""
+        known = self._known.setdefault(table, {})
+        now = {(row.rev, row.label): row for row in rows}
+        stale = [key for key, row in known.items() if may_change(row) or now.get(key) != row]
+        self._writer.remove(table, stale)
+        for key in stale:
+            del known[key]
+        wanted = [row for key, row in now.items() if key not in known]
+        known.update({(row.rev, row.label): row for row in self._files.add(table, wanted, problems)})
 
 
-def _series_arrays(row: Experiment, found: Sequence[Series]) -> dict[str, Any]:
-    lengths = [len(series.steps) for series in found]
-    return {
-        "rev": np.repeat(np.array([row.rev], dtype=object), sum(lengths)),
-        "name": np.repeat(np.array([row.label], dtype=object), sum(lengths)),
-        "stage": np.repeat(np.array([series.stage for series in found], dtype=object), lengths),
-        "metric": np.repeat(np.array([series.name for series in found], dtype=object), lengths),
-        "step": np.concatenate([np.asarray(series.steps) for series in found]),
-        "value": np.concatenate([np.asarray(series.values) for series in found]),
-    }
-
-
-def _append(connection: Any, table: str, arrays: dict[str, Any]) -> None:
-    connection.register("arrays", arrays)
-    connection.execute(f"INSERT INTO {table} SELECT * FROM arrays")  # noqa: S608 - a name of ours
-    connection.unregister("arrays")
-
-
-def _array(values: Sequence[Any]) -> Any:
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return float(value)
-    except OverflowError:
-        return None
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.astimezone(UTC).replace(tzinfo=None)
+def may_change(row: Experiment) -> bool:
+    """Whether the files of a row can be others the next time although the row is the same."""
+    return row.kind == "workspace" or row.status in {"running", "queued"}
