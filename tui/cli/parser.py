@@ -2,13 +2,26 @@
 
 import argparse
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tui.core.errors import UsageError
 
 
 class Parser(argparse.ArgumentParser):
     """Reports wrong use as a UsageError, so that it looks like every other error."""
+
+    mixes = False
+    """Whether options may stand between the words, as in `bisect start --good A --bad B CONDITION`."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As always, and with words and options in any order where that was asked for."""
+        if not self.mixes:
+            return super().parse_known_args(args, namespace)
+        self.mixes = False  # the method that mixes calls this one for its parts
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self.mixes = True
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, hint=f"see: {self.prog} --help")
@@ -139,6 +152,7 @@ def _add_across(commands: "argparse._SubParsersAction[Parser]") -> None:
         description="Finds the first commit that does not fulfil a condition such as 'test/exact_match >= 0.9': "
         "by stored metrics first, then by running as few commits as can be. It can be stopped and goes on.",
     )
+    bisect.mixes = True
     bisect.add_argument("words", nargs="*", metavar="GOOD BAD CONDITION", help="or one of these words")
     bisect.add_argument("--good", metavar="REV", help="a commit that fulfils the condition")
     bisect.add_argument("--bad", metavar="REV", help="a later one that does not")

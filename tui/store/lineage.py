@@ -36,7 +36,7 @@ class Lineage:
             return Line("after" if base == last else "unrelated", base=base)
         line = self._back_to(last, first)
         if line[-1] != first:
-            joint = bisect_left(line, True, key=lambda rev: self._contains(first, rev))
+            joint = bisect_left(line, True, key=lambda rev: not self._contains(rev, first))
             return Line("aside", base=line[joint] if joint < len(line) else None, merge=line[joint - 1])
         merges = {rev: count for rev in line[:-1] if (count := self._num_merged(rev))}
         return Line("before", tuple(self._rows(reversed(line))), merges)
