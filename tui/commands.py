@@ -5,7 +5,7 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-Scope = Literal["app", "experiments", "run", "compare", "launch"]
+Scope = Literal["app", "experiments", "run", "compare", "examples", "launch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +122,26 @@ COMMANDS: dict[Scope, tuple[Command, ...]] = {
         Command("next_metric", "m,right_square_bracket", "Next curve", "Curves of the next metric", footer=True),
         Command("previous_metric", "M,left_square_bracket", "Previous curve", "Curves of the previous metric"),
         Command("choose_metric", "o", "Choose curve", "Choose the curves from a list; enter takes those of the row"),
-        Command("switch_focus", "tab", "Table or chart", "Move between the table and the chart", footer=True),
+        Command("examples", "e", "Examples", "Examples that were fixed or broke against the baseline", footer=True),
+        Command("toggle_seeds", "s", "Seeds", "Mean and spread of experiments that differ only in their seed"),
+        Command("toggle_intervals", "i", "Intervals", "Show or hide what the examples say about each metric"),
+        Command("switch_focus", "tab", "Table or chart", "Move between the table and the chart"),
         Command("toggle_chart", "v", "Chart", "Show or hide the chart"),
         Command("toggle_log", "l", "Log scale", "Logarithmic or linear y axis"),
         Command("copy_row", "y", "Copy row", "Copy the full values of the row, separated by tabs"),
         Command("reload", "r", "Reload", "Read the curves again now"),
         Command("back", "escape,backspace", "Back", "Back to the experiments", footer=True),
+    ),
+    "examples": (
+        Command("open", "enter", "In full", "Prompt, reference and both answers in full", footer=True),
+        Command("choose_score", "s", "Score", "Choose the score that examples are judged by", footer=True),
+        Command("choose_category", "f", "Category", "Show only examples of one category", footer=True),
+        Command("next_kind", "v", "Fixed or broke", "Both, only those fixed, only those that broke", footer=True),
+        Command("next_candidate", "n", "Next", "The next experiment against the same baseline", footer=True),
+        Command("previous_candidate", "p,N", "Previous", "The experiment before"),
+        Command("copy_example", "y", "Copy", "Copy the example: prompt, reference and both answers"),
+        Command("reload", "r", "Reload", "Read the results again now"),
+        Command("back", "escape,backspace", "Back", "Back to the comparison", footer=True),
     ),
     "launch": (
         Command("launch", "ctrl+s", "Launch", "Start the run", footer=True, writes=True),

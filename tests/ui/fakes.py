@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tui.core.adapters import StoredAdapter
+from tui.core.examples import ExampleComparison, Score
 from tui.core.experiments import Experiment
 from tui.core.ports import FileChange, QueryResult
 from tui.core.runs import LaunchPlan, Run, RunRequest
@@ -92,6 +93,8 @@ class FakeStore:
         self.answers: list[dict[str, Any]] = []
         self.seen: dict[str, list[Event]] = {}
         self.sampled: dict[str, list[Sample]] = {}
+        self.scored: dict[str, list[Score]] = {}
+        self.compared: dict[str, ExampleComparison] = {}
         self._root = root
 
     @property
@@ -132,6 +135,19 @@ class FakeStore:
     def predictions(self, experiment: Experiment) -> Any:
         """The same for all experiments."""
         return self.script.answer("predictions", Frame(self.answers), experiment)
+
+    def scores(self, experiment: Experiment) -> list[Score]:
+        """Scores by the label of the experiment."""
+        found: list[Score] = self.script.answer("scores", self.scored.get(experiment.label, []), experiment)
+        return list(found)
+
+    def examples(
+        self, baseline: Experiment, candidate: Experiment, key: str | None = None, limit: int = 1_000
+    ) -> ExampleComparison:
+        """By the label of the candidate."""
+        default = self.compared.get(candidate.label, ExampleComparison(0, 0))
+        answer: ExampleComparison = self.script.answer("examples", default, baseline, candidate, key)
+        return answer
 
     def changed_files(self, old: Experiment, new: Experiment) -> list[FileChange]:
         """None."""

@@ -197,7 +197,9 @@ class Store:
     def scores(self, experiment: Experiment) -> list[Score]:
         return scores_of(self._frame(experiment))
 
-    def examples(self, baseline: Experiment, candidate: Experiment, key: str | None, limit: int) -> ExampleComparison:
+    def examples(
+        self, baseline: Experiment, candidate: Experiment, key: str | None = None, limit: int = 1000
+    ) -> ExampleComparison:
         return compare_examples(self._frame(baseline), self._frame(candidate), key, limit)
 
     def _frame(self, experiment: Experiment) -> Any:
@@ -226,6 +228,21 @@ def test_evidence_tells_what_is_not_there() -> None:
         "e: it has no per-example results",
         "predictions of d cannot be read: torn",
     ]
+
+
+def test_a_score_that_one_experiment_lacks_is_told_and_the_others_are_listed() -> None:
+    store: Any = Store({"a": frame([True, False], chrf=[1.0, 2.0]), "b": frame([True, True], chrf=[2.0, 2.0])})
+    store.frames["c"] = frame([True, True])
+    rows = [named("a"), named("b"), named("c")]
+    evidence = read_evidence(store, rows, rows[0], "chrf")
+    _, b, c = evidence.paired
+    assert b is not None
+    assert c is not None
+    assert [one.id for one in b.changes] == ["e0"]
+    assert (c.key, c.changes, [score.key for score in c.scores]) == (None, (), ["exact_match"])
+    assert evidence.notes[0].startswith("c: no examples were fixed or broke in 'chrf'")
+    with pytest.raises(UsageError):
+        read_evidence(store, [rows[0], rows[2]], rows[0], "chrf")
 
 
 def test_a_project_without_per_example_results_has_no_evidence_and_no_notes() -> None:

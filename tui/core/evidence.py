@@ -1,6 +1,7 @@
 """Reads what per-example results say about experiments beside each other, and tells what is not there."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from tui.core.errors import UsageError, UserError
 from tui.core.examples import Evidence, ExampleComparison, Score, adjust, why_none
@@ -15,27 +16,35 @@ def read_evidence(
 ) -> Evidence:
     """Scores of each experiment, and each against the baseline; p-values are adjusted for so many candidates.
 
-    A broken file is a note; UsageError if `key` is no score that an experiment and the baseline have.
+    A broken file is a note; UsageError if `key` is a score that no experiment shares with the baseline.
     """
     scores: list[tuple[Score, ...]] = []
     paired: list[ExampleComparison | None] = []
-    notes: dict[str, None] = {}
-    broken: set[int] = set()
-    for one in experiments:
+    problems: dict[int, UserError] = {}
+    for place, one in enumerate(experiments):
         try:
             scores.append(tuple(store.scores(one)))
             paired.append(None if one.rev == baseline.rev else store.examples(baseline, one, key, limit))
-        except UsageError:
-            raise
         except UserError as error:
-            scores += [()] * (len(scores) == len(paired))
-            broken.add(len(paired))
-            paired.append(None)
-            notes[str(error)] = None
+            problems[place] = error
+            scores += [()] * (len(scores) == place)
+            paired.append(_without_key(store, baseline, one) if isinstance(error, UsageError) else None)
+    refused = [error for error in problems.values() if isinstance(error, UsageError)]
+    if refused and not any(one is not None and one.key == key for one in paired):
+        raise refused[0]
+    notes = dict.fromkeys(
+        f"{experiments[place].label}: {error}" if isinstance(error, UsageError) else str(error)
+        for place, error in problems.items()
+    )
     if any(scores) or any(one is not None and one.num_baseline for one in paired):
-        for place in (place for place in range(len(paired)) if place not in broken):
+        for place in (place for place in range(len(paired)) if place not in problems):
             notes |= dict.fromkeys(_notes(experiments[place], scores[place], baseline, paired[place]))
     return Evidence(tuple(scores), tuple(adjust(paired)), tuple(notes))
+
+
+def _without_key(store: Store, baseline: Experiment, candidate: Experiment) -> ExampleComparison:
+    """The other scores, where the one that was asked for is not shared."""
+    return replace(store.examples(baseline, candidate, None, 0), key=None)
 
 
 def _notes(

@@ -1,15 +1,19 @@
 """The table of a comparison: keys as rows, experiments as columns."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from tui.core.comparison import Comparison, MetricRow, ParamRow
+from tui.core.comparison import Comparison, MetricCell, MetricRow, ParamRow
+from tui.core.grouping import format_spread
 from tui.core.keys import same
-from tui.core.values import format_param, format_value
-from tui.widgets.deltas import value_and_delta_cell
+from tui.core.values import format_interval, format_p, format_param, format_value
+from tui.widgets.deltas import delta_cell, value_and_delta_cell
 from tui.widgets.table import Cell, Column, ListRows
 
 _HEADING = "#"
+_EVIDENCE = "evidence "
+_TESTED = "test/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,7 @@ class Sheet:
     """How many equal rows are left out."""
 
 
-def sheet(comparison: Comparison, *, only_differences: bool) -> Sheet:
+def sheet(comparison: Comparison, *, only_differences: bool, with_evidence: bool = True) -> Sheet:
     """What was changed, then what came of it, then params that are equal; each below a heading."""
     metrics = comparison.changed_metrics if only_differences else comparison.metrics
     changed = comparison.changed_params
@@ -31,7 +35,7 @@ def sheet(comparison: Comparison, *, only_differences: bool) -> Sheet:
     rows = [_heading("params", len(changed), len(comparison.params))]
     rows += [(f"param {row.key}", _param(row, comparison)) for row in changed]
     rows.append(_heading("metrics", len(metrics), len(comparison.metrics)))
-    rows += [(f"metric {row.key}", _metric(row, comparison)) for row in metrics]
+    rows += [found for row in metrics for found in _metric_rows(row, comparison, with_evidence)]
     rows += [_heading("equal params", len(equal), len(equal))] if equal else []
     rows += [(f"param {row.key}", _param(row, comparison)) for row in equal]
     differing = {f"metric {row.key}" for row in comparison.changed_metrics}
@@ -41,9 +45,10 @@ def sheet(comparison: Comparison, *, only_differences: bool) -> Sheet:
 
 
 def columns(comparison: Comparison) -> list[Column]:
-    """The key, then one column for each experiment; the baseline carries a flag."""
-    titles = [f"{'⚑ ' if one is comparison.baseline else ''}{one.label}" for one in comparison.experiments]
-    own = [Column(str(index), title, "right", min_width=8, max_width=28) for index, title in enumerate(titles)]
+    """The key, then one column for each experiment or group; the baseline carries a flag."""
+    marked = zip(comparison.experiments, comparison.labels, strict=True)
+    titles = [f"{'⚑ ' if one is comparison.baseline else ''}{label}" for one, label in marked]
+    own = [Column(str(index), title, "right", min_width=8, max_width=36) for index, title in enumerate(titles)]
     return [Column("key", "", max_width=36), *own]
 
 
@@ -52,17 +57,56 @@ def is_heading(key: str) -> bool:
     return key.startswith(_HEADING)
 
 
+def metric_name(key: str) -> str:
+    """Name of the metric or param of a row."""
+    return key.partition(" ")[2]
+
+
+def values_of(comparison: Comparison, key: str) -> list[Any] | None:
+    """Values of the row with this key; None for a heading."""
+    name = metric_name(key)
+    if key.startswith("param "):
+        return next((list(row.values) for row in comparison.params if row.key == name), None)
+    return next(([cell.value for cell in row.cells] for row in comparison.metrics if row.key == name), None)
+
+
 def _heading(title: str, shown: int, known: int) -> tuple[str, Mapping[str, Cell]]:
     note = f"{title}  {shown}" if shown == known else f"{title}  {shown} of {known} differ"
     return f"{_HEADING}{title}", {"key": (note, "accent")}
 
 
+def _metric_rows(row: MetricRow, comparison: Comparison, with_evidence: bool) -> Iterator[tuple[str, dict[str, Cell]]]:
+    """The metric, and below it what its examples say."""
+    yield f"metric {row.key}", _metric(row, comparison)
+    is_told = any(cell.interval is not None or cell.paired is not None for cell in row.cells)
+    if with_evidence and is_told and _TESTED in row.key:
+        told: dict[str, Cell] = {
+            str(index): (_evidence(cell, row.key), "muted") for index, cell in enumerate(row.cells)
+        }
+        yield f"{_EVIDENCE}{row.key}", {"key": ("  95 %, p of the change", "muted"), **told}
+
+
+def _evidence(cell: MetricCell, key: str) -> str:
+    parts = [format_interval(cell.interval, key)]
+    if cell.paired is not None:
+        adjusted = cell.paired.adjusted_p_value
+        parts.append(f"p {format_p(cell.paired.p_value if adjusted is None else adjusted)}")
+    return "  ".join(part for part in parts if part)
+
+
 def _metric(row: MetricRow, comparison: Comparison) -> dict[str, Cell]:
     cells: dict[str, Cell] = {"key": row.key}
     for index, (one, cell) in enumerate(zip(comparison.experiments, row.cells, strict=True)):
-        is_baseline = one is comparison.baseline
-        cells[str(index)] = format_value(cell.value, row.key) if is_baseline else value_and_delta_cell(cell, row.key)
+        cells[str(index)] = _metric_cell(cell, row.key, one is comparison.baseline)
     return cells
+
+
+def _metric_cell(cell: MetricCell, key: str, is_baseline: bool) -> Cell:
+    if cell.spread is None:
+        return format_value(cell.value, key) if is_baseline else value_and_delta_cell(cell, key)
+    delta, style = delta_cell(cell, key)
+    value = format_spread(cell.spread, key)
+    return value if is_baseline or not delta else (f"{value}  {delta}", style)
 
 
 def _param(row: ParamRow, comparison: Comparison) -> dict[str, Cell]:

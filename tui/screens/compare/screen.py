@@ -10,14 +10,17 @@ from textual.content import Content
 from textual.message import Message
 
 from tui.commands import Scope, bindings
-from tui.core.comparison import Comparison, compare
+from tui.core.comparison import Comparison, compare, compare_groups
 from tui.core.errors import UserError
+from tui.core.evidence import read_evidence
+from tui.core.examples import Evidence
 from tui.core.experiments import Experiment
-from tui.screens.base import Bench, PollingScreen
-from tui.screens.compare.curves import Curve, curves_of, overlay
+from tui.core.grouping import group_by_seed
+from tui.screens.base import Bench
+from tui.screens.compare.charted import ChartedScreen
+from tui.screens.compare.examples import ExamplesScreen
 from tui.screens.compare.reading import Reading, read
-from tui.screens.compare.rows import Sheet, columns, is_heading, sheet
-from tui.screens.dialogs import Choose
+from tui.screens.compare.rows import Sheet, columns, is_heading, metric_name, sheet, values_of
 from tui.widgets.chart import LineChart
 from tui.widgets.keybar import KeyBar
 from tui.widgets.line import Line
@@ -25,7 +28,7 @@ from tui.widgets.table import VirtualTable
 from tui.widgets.text import neutral
 
 
-class CompareScreen(PollingScreen[None]):
+class CompareScreen(ChartedScreen):
     """A baseline and others."""
 
     scope: ClassVar[Scope] = "compare"
@@ -51,13 +54,22 @@ class CompareScreen(PollingScreen[None]):
             super().__init__()
             self.request, self.error = request, error
 
+    class EvidenceRead(Message):
+        """What their per-example results say."""
+
+        def __init__(self, request: int, evidence: Evidence) -> None:
+            super().__init__()
+            self.request, self.evidence = request, evidence
+
     def __init__(self, bench: Bench, experiments: Sequence[Experiment], baseline: int = 0) -> None:
         super().__init__(bench)
         self._reading = Reading(tuple(experiments), tuple(() for _ in experiments))
-        self._is_read = False
         self._baseline = baseline
-        self._curve: Curve | None = None
         self._sheet: Sheet | None = None
+        self._evidence: Evidence | None = None
+        self._evidence_request = 0
+        self._is_grouped = False
+        self._with_intervals = True
 
     def compose(self) -> ComposeResult:
         """Title, table, chart."""
@@ -68,7 +80,7 @@ class CompareScreen(PollingScreen[None]):
         yield KeyBar("compare")
 
     def on_mount(self) -> None:
-        """Params and metrics are known already; curves follow."""
+        """Params and metrics are known already; curves and what the examples say follow."""
         self._table.focus()
         self._show_table()
         self._to_first_row()
@@ -98,11 +110,14 @@ class CompareScreen(PollingScreen[None]):
         if not self.accepts(message.request):
             return
         changed = message.reading.experiments != self._reading.experiments
-        self._reading, self._is_read = message.reading, True
+        is_first, self._is_read = not self._is_read, True
+        self._reading = message.reading
         self._show_problem(message.reading.problem)
         if changed:
             self._show_table()
-        self._show_chart()
+        if changed or is_first:
+            self._ask_evidence()
+        self.show_chart()
 
     @on(ReadFailed)
     def _show_failure(self, message: ReadFailed) -> None:
@@ -114,41 +129,51 @@ class CompareScreen(PollingScreen[None]):
         line.display = bool(text)
         line.text = neutral(text)
 
+    # What the examples say
+
+    def _ask_evidence(self) -> None:
+        self._evidence_request += 1
+        experiments = self._reading.experiments
+        self._read_evidence(self._evidence_request, experiments, experiments[self._baseline])
+
+    @work(thread=True, exclusive=True, group="evidence", exit_on_error=False)
+    def _read_evidence(self, request: int, experiments: Sequence[Experiment], baseline: Experiment) -> None:
+        """A file that cannot be read is a note of the evidence."""
+        self.post_message(self.EvidenceRead(request, read_evidence(self.bench.store, experiments, baseline)))
+
+    @on(EvidenceRead)
+    def _show_evidence(self, message: EvidenceRead) -> None:
+        if message.request == self._evidence_request:
+            self._evidence = message.evidence
+            self._show_table()
+
     # Showing
 
     @property
     def _comparison(self) -> Comparison:
         experiments = self._reading.experiments
-        return compare(experiments, experiments[self._baseline])
+        if not self._is_grouped:
+            return compare(experiments, experiments[self._baseline], self._evidence)
+        groups = group_by_seed(experiments)
+        base = experiments[self._baseline]
+        alike = (place for place, group in enumerate(groups) if base in group.experiments)
+        return compare_groups(groups, next(alike, 0))
 
     def _show_table(self) -> None:
         comparison, table = self._comparison, self._table
         only = self.bench.settings.state.only_differences
-        self._sheet = sheet(comparison, only_differences=only)
+        self._sheet = sheet(comparison, only_differences=only, with_evidence=self._with_intervals)
         wanted = columns(comparison)
         if list(table.columns) != wanted:
             table.set_columns(wanted)
         table.set_rows(self._sheet.rows)
         hidden = f"{self._sheet.hidden} equal rows hidden (d shows them)" if self._sheet.hidden else ""
+        seeds = f"{len(self._reading.experiments)} grouped by seed  " if self._is_grouped else ""
         self.query_one("#title", Line).text = Content.assemble(
             (f"Compare {len(comparison.experiments)}", "bold"),
-            f"  ⚑ {neutral(comparison.baseline.label)}  ",
-            (f"▲ better ▼ worse  {hidden}", "dim"),
+            f"  {seeds}⚑ {neutral(comparison.baseline.label)}  ",
+            (f"▲ better ▼ worse ~ chance  {hidden}", "dim"),
         )
-
-    def _show_chart(self) -> None:
-        chart, reading = self.query_one(LineChart), self._reading
-        known = curves_of(reading.series)
-        if self._curve not in known:
-            self._curve = known[0] if known else None
-        if self._curve is None:
-            chart.title = "curves"
-            chart.placeholder = "no curves in the local cache" if self._is_read else "reading the curves…"
-            chart.set_series(())
-            return
-        place = f"  {known.index(self._curve) + 1} of {len(known)}"
-        chart.title = f"{self._curve[0]}  {self._curve[1]}{place}"
-        chart.set_series(overlay(reading.experiments, reading.series, self._curve))
 
     # Rows
 
@@ -165,6 +190,19 @@ class CompareScreen(PollingScreen[None]):
     def action_toggle_differences(self) -> None:
         """Hide what is equal, or show it."""
         self.bench.settings.update(only_differences=not self.bench.settings.state.only_differences)
+        self._show_table()
+
+    def action_toggle_intervals(self) -> None:
+        """Hide what the examples say, or show it."""
+        self._with_intervals = not self._with_intervals
+        self._show_table()
+
+    def action_toggle_seeds(self) -> None:
+        """Single experiments, or groups of those that differ only in their seed."""
+        self._is_grouped = not self._is_grouped
+        if self._is_grouped and len(self._comparison.experiments) == len(self._reading.experiments):
+            self._is_grouped = False
+            self.notify("No two of these differ only in their seed")
         self._show_table()
 
     def action_next_difference(self) -> None:
@@ -188,56 +226,39 @@ class CompareScreen(PollingScreen[None]):
     @on(VirtualTable.HeaderPressed)
     def _press_header(self, message: VirtualTable.HeaderPressed) -> None:
         if message.key.isdigit():
-            self._make_baseline(int(message.key))
+            self._make_baseline(self._comparison.experiments[int(message.key)])
 
     def action_next_baseline(self) -> None:
-        """Compare against the next experiment."""
-        self._make_baseline((self._baseline + 1) % len(self._reading.experiments))
+        """Compare against the next experiment, or the next group."""
+        shown = self._comparison
+        place = shown.experiments.index(shown.baseline)
+        self._make_baseline(shown.experiments[(place + 1) % len(shown.experiments)])
 
-    def _make_baseline(self, index: int) -> None:
-        self._baseline = index
+    def _make_baseline(self, experiment: Experiment) -> None:
+        self._baseline = self._reading.experiments.index(experiment)
+        self._evidence = None  # it is about another baseline
         self._show_table()
+        self._ask_evidence()
 
     @on(VirtualTable.Activated)
     def _choose_row(self, message: VirtualTable.Activated) -> None:
         """Curves of the metric in the row."""
-        name = message.key.removeprefix("metric ")
-        curve = next((one for one in curves_of(self._reading.series) if one[1] == name), None)
-        if curve is None:
+        if not self.show_curves_of(metric_name(message.key)):
             self.notify("No curves of this row", markup=False)
-        else:
-            self._curve = curve
-            self._show_chart()
 
-    # Chart
+    # Others
 
-    def action_next_metric(self) -> None:
-        """Curves of the next metric."""
-        self._step_metric(1)
-
-    def action_previous_metric(self) -> None:
-        """Curves of the previous metric."""
-        self._step_metric(-1)
-
-    def _step_metric(self, by: int) -> None:
-        known = curves_of(self._reading.series)
-        if self._curve in known:
-            self._curve = known[(known.index(self._curve) + by) % len(known)]
-            self._show_chart()
-
-    def action_choose_metric(self) -> None:
-        """Choose curves from a list."""
-        known = curves_of(self._reading.series)
-        if not known:
+    def action_examples(self) -> None:
+        """Example by example, by the score of the row if it has one."""
+        experiments = self._reading.experiments
+        baseline = experiments[self._baseline]
+        others = [one for one in experiments if one is not baseline]
+        if not others:
+            self.notify("Only one experiment: nothing was fixed or broke")
             return
-        names = [neutral(f"{stage}  {name}") for stage, name in known]
-        current = known.index(self._curve) if self._curve in known else None
-        self.app.push_screen(Choose("Curves of", names, current), self._chosen)
-
-    def _chosen(self, index: int | None) -> None:
-        if index is not None:
-            self._curve = curves_of(self._reading.series)[index]
-            self._show_chart()
+        name = metric_name(self._table.cursor_key or "")
+        key = name.removeprefix("test/") if name.startswith("test/") else None
+        self.app.push_screen(ExamplesScreen(self.bench, baseline, others, key))
 
     def action_toggle_chart(self) -> None:
         """Show or hide the chart."""
@@ -246,28 +267,18 @@ class CompareScreen(PollingScreen[None]):
         if not chart.display:
             self._table.focus()
 
-    def action_toggle_log(self) -> None:
-        """Switch the y axis."""
-        chart = self.query_one(LineChart)
-        chart.log_scale = not chart.log_scale
-
     def action_switch_focus(self) -> None:
         """Between table and chart."""
         chart = self.query_one(LineChart)
         (chart if self._table.has_focus and chart.display else self._table).focus()
 
-    # Others
-
     def action_copy_row(self) -> None:
         """Copy the row, its values separated by tabs."""
         key = self._table.cursor_key
-        if key is None or is_heading(key):
-            return
-        rows = self._comparison.params if key.startswith("param ") else self._comparison.metrics
-        row = next(one for one in rows if one.key == key.partition(" ")[2])
-        values = row.values if hasattr(row, "values") else [cell.value for cell in row.cells]
-        self.app.copy_to_clipboard("\t".join([row.key, *map(str, values)]))
-        self.notify("Copied the row")
+        values = None if key is None else values_of(self._comparison, key)
+        if key is not None and values is not None:
+            self.app.copy_to_clipboard("\t".join([metric_name(key), *map(str, values)]))
+            self.notify("Copied the row")
 
     def action_back(self) -> None:
         """Leave the screen."""
