@@ -1,47 +1,25 @@
 """`finetui experiments` and `finetui show`: what there is."""
 
 import argparse
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tui.cli.context import Context
-from tui.cli.output import print_error, print_json, print_line, print_table, raw, visible
-from tui.core.columns import Column, choose_columns, sort_key
-from tui.core.errors import UsageError
-from tui.core.experiments import Experiment, flat_values
-from tui.core.filters import parse_filter
-from tui.core.values import format_param, format_value
+from tui.cli.output import print_json, print_line, print_table, visible
+from tui.cli.rows import as_json, state
 
-_FIRST = ("experiment", "rev", "status")
-_NUM_COLUMNS = 8
-"""Columns that the text table shows unless all are wanted."""
-_NUM_PARAMS = 3
-"""Params among them."""
+if TYPE_CHECKING:
+    from tui.core.experiments import Experiment
 
 
 def experiments(context: Context, options: argparse.Namespace) -> int:
     """List all rows, filtered and sorted as asked."""
     rows = context.experiments()
-    # keys and columns of all rows are worked out only where they decide something
-    columns = choose_columns(rows) if options.sort or options.form != "json" else []
-    rows = _sorted(_matching(rows, options.filter), columns, options)
-    if options.form == "json":
-        print_json([as_json(row) for row in rows])
+    if options.form == "json" and not options.sort and not options.filter.strip():
+        print_json([as_json(row) for row in (reversed(rows) if options.reverse else rows)])
         return 0
-    if not any(row.kind == "experiment" for row in rows) and not options.filter:
-        print_error("no experiments yet; make one: finetui run")
-    shown = _shown(columns, options.all_columns)
-    limit = len(shown) if options.form != "text" or options.all_columns else _NUM_COLUMNS
-    if options.form == "csv":
-        print_table([*_FIRST, *(column.text for column in shown)], [_raw_row(row, shown) for row in rows], "csv")
-        return 0
-    table = [_table_row(row, shown[:limit], is_tree=not options.sort) for row in rows]
-    print_table([*_FIRST, *(column.title for column in shown[:limit])], table, options.form)
-    if not rows:
-        print_error(f"no row matches --filter {options.filter!r}; a value with spaces goes in quotes")
-    elif len(shown) > limit:
-        print_error(f"{len(shown) - limit} more columns differ; for all: --all-columns")
-    return 0
+    from tui.cli.listing import print_listing  # keys and columns of all rows are worked out only where they count
+
+    return print_listing(rows, options)
 
 
 def show(context: Context, options: argparse.Namespace) -> int:
@@ -51,10 +29,14 @@ def show(context: Context, options: argparse.Namespace) -> int:
     if options.form == "json":
         print_json(as_json(row) | {"events": events})
         return 0
+    from tui.core.experiments import flat_values
+    from tui.core.values import format_param, format_value
+
     for name, value in _facts(row):
         print_line(f"{name:<10} {visible(value)}")
-    _print_values("params", flat_values(row.params), format_param)
-    _print_values("metrics", flat_values(row.metrics), format_value)
+    params, metrics = flat_values(row.params), flat_values(row.metrics)
+    _print_values("params", {key: format_param(value) for key, value in params.items()})
+    _print_values("metrics", {key: format_value(value, key) for key, value in metrics.items()})
     if events:
         print_line("\nevents")
         rows = [[f"  {one.stage}", str(one.step), one.event, one.action, one.message] for one in events]
@@ -62,76 +44,7 @@ def show(context: Context, options: argparse.Namespace) -> int:
     return 0
 
 
-def as_json(row: Experiment) -> dict[str, Any]:
-    """An experiment in the documented shape of `experiments --json`."""
-    return {
-        "rev": row.rev,
-        "name": row.name,
-        "kind": row.kind,
-        "baseline": row.baseline,
-        "refs": row.refs,
-        "timestamp": row.timestamp,
-        "status": row.status,
-        "params": row.params,
-        "metrics": row.metrics,
-        "deps": row.deps,
-        "outs": row.outs,
-        "missing": row.missing,
-        "error": row.error,
-    }
-
-
-def _matching(rows: list[Experiment], text: str) -> list[Experiment]:
-    if not text.strip():
-        return rows
-    chosen = parse_filter(text, rows)
-    if chosen.error:
-        raise UsageError(f"--filter {text!r}: {chosen.error}")
-    return [row for row in rows if chosen.matches(row)]
-
-
-def _sorted(rows: list[Experiment], columns: Sequence[Column], options: argparse.Namespace) -> list[Experiment]:
-    """Rows by a column, the best first; by a column where neither way is better, the smallest."""
-    name = options.sort
-    if not name:
-        return rows[::-1] if options.reverse else rows
-    found = [column for column in columns if name in {column.text, column.title}]
-    if not found:
-        import difflib
-
-        close = difflib.get_close_matches(name, [column.text for column in columns], n=3, cutoff=0.4)
-        hint = f"did you mean {' or '.join(close)}?" if close else "see: finetui experiments --all-columns"
-        raise UsageError(f"--sort {name!r}: no such column", hint=hint)
-    column = found[0]
-    return sorted(rows, key=sort_key(column, descending=(column.direction == "higher") != options.reverse))
-
-
-def _shown(columns: Sequence[Column], everything: bool) -> list[Column]:
-    """The method, the metric that matters most, params that vary, then the other metrics."""
-    wanted = [column for column in columns if column.varies or everything]
-    metrics = [column for column in wanted if column.kind == "metric"]
-    first = [column for column in wanted if column.kind == "method"] + metrics[:1]
-    params = [column for column in wanted if column.kind == "param"]
-    few = params if everything else params[:_NUM_PARAMS]
-    return [*first, *few, *metrics[1:], *params[len(few) :]]
-
-
-def _raw_row(row: Experiment, columns: Sequence[Column]) -> list[str]:
-    return [row.label, row.rev, row.status, *(raw(column.value(row)) for column in columns)]
-
-
-def _table_row(row: Experiment, columns: Sequence[Column], is_tree: bool) -> list[str]:
-    indent = "  " if row.kind == "experiment" and is_tree else ""
-    return [indent + row.label, row.short_rev, _status(row), *(column.format(row) for column in columns)]
-
-
-def _status(row: Experiment) -> str:
-    if row.kind != "experiment" and row.status == "done" and not row.metrics:
-        return "not run"
-    return row.status if row.fraction is None else f"{row.status} {row.stage} {row.fraction:.0%}"
-
-
-def _facts(row: Experiment) -> list[tuple[str, str]]:
+def _facts(row: "Experiment") -> list[tuple[str, str]]:
     when = "" if row.timestamp is None else row.timestamp.isoformat(sep=" ", timespec="seconds")
     facts = [
         ("name", row.label),
@@ -140,17 +53,16 @@ def _facts(row: Experiment) -> list[tuple[str, str]]:
         ("baseline", row.baseline or ""),
         ("refs", ", ".join(row.refs)),
         ("when", when),
-        ("status", _status(row)),
+        ("status", state(row)),
         ("error", row.error or ""),
         ("missing", ", ".join(row.missing)),
     ]
     return [(name, value) for name, value in facts if value]
 
 
-def _print_values(title: str, values: dict[str, Any], form: Any) -> None:
+def _print_values(title: str, texts: dict[str, str]) -> None:
     print_line()
     print_line(title)
-    width = max((len(key) for key in values), default=0)
-    for key, value in values.items():
-        text = form(value, key) if form is format_value else form(value)
+    width = max((len(key) for key in texts), default=0)
+    for key, text in texts.items():
         print_line(f"  {visible(key):<{width}}  {visible(text)}")

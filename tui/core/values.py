@@ -3,11 +3,13 @@
 import json
 import math
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.contract.metrics import METRICS, last_part
-from tui.core.examples import Interval
 from tui.core.keys import MISSING
+
+if TYPE_CHECKING:
+    from tui.core.examples import Interval
 
 NOTHING = "-"
 """What stands for a value that is missing."""
@@ -52,7 +54,7 @@ def format_delta(delta: float | None, key: str = "") -> str:
     return "=" if delta == 0 else f"{'+' if delta > 0 else '-'}{format_value(abs(delta), key)}"
 
 
-def format_interval(interval: Interval | None, key: str = "") -> str:
+def format_interval(interval: "Interval | None", key: str = "") -> str:
     """Both ends; empty without one."""
     if interval is None:
         return ""

@@ -1,16 +1,19 @@
 """Runs that have no commit yet, or will get a new one, as rows: read from the clone that they run in."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pygit2
 
 from tui.core.experiments import Experiment
-from tui.core.runs import Run, StageProgress
 from tui.store.commits import CommitReader
 from tui.store.dvc_tasks import DvcTask
 from tui.store.files import PIPELINE, Files, FolderFiles
 from tui.store.values import ValueReader, Values
 from tui.store.workspace import latest_record, stage_fraction
+
+if TYPE_CHECKING:
+    from tui.core.runs import Run, StageProgress
 
 _FINISHED = {"done", "cached"}
 
@@ -21,7 +24,7 @@ class LiveRuns:
     def __init__(self, values: ValueReader, commits: CommitReader) -> None:
         self._values, self._commits = values, commits
 
-    def experiment(self, run: Run) -> Experiment:
+    def experiment(self, run: "Run") -> Experiment:
         """The row of a run; its params are known from the start, a metric counts once its stage has ended.
 
         Before that, the clone still holds the baseline's.
@@ -61,7 +64,7 @@ class LiveRuns:
         except (KeyError, ValueError, OSError, pygit2.GitError):
             return (PIPELINE,)
 
-    def _read(self, run: Run) -> tuple[Values, str]:
+    def _read(self, run: "Run") -> tuple[Values, str]:
         finished = frozenset(item.stage for item in run.progress if item.status in _FINISHED)
         stages = None if run.progress and len(finished) == len(run.progress) else finished
         try:
@@ -78,7 +81,7 @@ class LiveRuns:
         return values, ""
 
 
-def current_stage(run: Run) -> StageProgress | None:
+def current_stage(run: "Run") -> "StageProgress | None":
     """The stage that runs, or where the run ended; the next one while none runs yet."""
     for wanted in ("running", "failed", "cancelled"):
         for item in run.progress:

@@ -3,9 +3,7 @@
 import re
 from typing import Any, TypeVar
 
-import yaml
-
-from pipeline.contract.yaml12 import load_yaml
+from tui.store.full_yaml import load_yaml, yaml_errors
 
 _PLAIN = r"-?[A-Za-z0-9_./][A-Za-z0-9_./+-]*"
 _END = r" *(?: #[ -~\t]*)?"
@@ -13,6 +11,13 @@ _FLOW = rf"\[ *(?:{_PLAIN}(?: *, *{_PLAIN})*)? *\]"
 _ENTRY = re.compile(rf"( *)([A-Za-z_][A-Za-z0-9_-]*):(?: +({_PLAIN}|{_FLOW}))?{_END}")
 _ITEM = re.compile(rf"( *)- +({_PLAIN}){_END}")
 _BLANK = re.compile(r" *(?:#[ -~\t]*)?")
+_WORDS = {
+    "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
+    "null": None, "Null": None, "NULL": None,
+}  # fmt: skip
+"""What begins with a letter and is no text."""
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:e[-+][0-9]+)?")
 _MAX_SCALARS = 100_000
 _Container = TypeVar("_Container", dict[str, Any], list[Any])
 _scalars: dict[str, Any] = {}
@@ -90,10 +95,16 @@ def _value(token: str) -> Any:
 
 
 def _scalar(token: str) -> Any:
+    if token[0].isalpha():
+        return _WORDS.get(token, token)
+    if _INTEGER.fullmatch(token):
+        return int(token)
+    if _NUMBER.fullmatch(token):
+        return float(token)
     if token not in _scalars:
         try:
             value = load_yaml(token)
-        except (yaml.YAMLError, ValueError) as error:
+        except (yaml_errors(), ValueError) as error:
             raise _NotPlainError from error
         if not (value is None or isinstance(value, str | int | float)):
             raise _NotPlainError

@@ -1,0 +1,84 @@
+"""The table of `finetui experiments`: which rows and columns, in which order."""
+
+import argparse
+from collections.abc import Sequence
+
+from tui.cli.output import print_error, print_json, print_table, raw
+from tui.cli.rows import as_json, state
+from tui.core.columns import Column, choose_columns, sort_key
+from tui.core.errors import UsageError
+from tui.core.experiments import Experiment
+from tui.core.filters import parse_filter
+
+_FIRST = ("experiment", "rev", "status")
+_NUM_COLUMNS = 8
+"""Columns that the text table shows unless all are wanted."""
+_NUM_PARAMS = 3
+"""Params among them."""
+
+
+def print_listing(rows: list[Experiment], options: argparse.Namespace) -> int:
+    """Print rows, filtered and sorted as asked."""
+    columns = choose_columns(rows)
+    rows = _sorted(_matching(rows, options.filter), columns, options)
+    if options.form == "json":
+        print_json([as_json(row) for row in rows])
+        return 0
+    if not any(row.kind == "experiment" for row in rows) and not options.filter:
+        print_error("no experiments yet; make one: finetui run")
+    shown = _shown(columns, options.all_columns)
+    limit = len(shown) if options.form != "text" or options.all_columns else _NUM_COLUMNS
+    if options.form == "csv":
+        print_table([*_FIRST, *(column.text for column in shown)], [_raw_row(row, shown) for row in rows], "csv")
+        return 0
+    table = [_table_row(row, shown[:limit], is_tree=not options.sort) for row in rows]
+    print_table([*_FIRST, *(column.title for column in shown[:limit])], table, options.form)
+    if not rows:
+        print_error(f"no row matches --filter {options.filter!r}; a value with spaces goes in quotes")
+    elif len(shown) > limit:
+        print_error(f"{len(shown) - limit} more columns differ; for all: --all-columns")
+    return 0
+
+
+def _matching(rows: list[Experiment], text: str) -> list[Experiment]:
+    if not text.strip():
+        return rows
+    chosen = parse_filter(text, rows)
+    if chosen.error:
+        raise UsageError(f"--filter {text!r}: {chosen.error}")
+    return [row for row in rows if chosen.matches(row)]
+
+
+def _sorted(rows: list[Experiment], columns: Sequence[Column], options: argparse.Namespace) -> list[Experiment]:
+    """Rows by a column, the best first; by a column where neither way is better, the smallest."""
+    name = options.sort
+    if not name:
+        return rows[::-1] if options.reverse else rows
+    found = [column for column in columns if name in {column.text, column.title}]
+    if not found:
+        import difflib
+
+        close = difflib.get_close_matches(name, [column.text for column in columns], n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(close)}?" if close else "see: finetui experiments --all-columns"
+        raise UsageError(f"--sort {name!r}: no such column", hint=hint)
+    column = found[0]
+    return sorted(rows, key=sort_key(column, descending=(column.direction == "higher") != options.reverse))
+
+
+def _shown(columns: Sequence[Column], everything: bool) -> list[Column]:
+    """The method, the metric that matters most, params that vary, then the other metrics."""
+    wanted = [column for column in columns if column.varies or everything]
+    metrics = [column for column in wanted if column.kind == "metric"]
+    first = [column for column in wanted if column.kind == "method"] + metrics[:1]
+    params = [column for column in wanted if column.kind == "param"]
+    few = params if everything else params[:_NUM_PARAMS]
+    return [*first, *few, *metrics[1:], *params[len(few) :]]
+
+
+def _raw_row(row: Experiment, columns: Sequence[Column]) -> list[str]:
+    return [row.label, row.rev, row.status, *(raw(column.value(row)) for column in columns)]
+
+
+def _table_row(row: Experiment, columns: Sequence[Column], is_tree: bool) -> list[str]:
+    indent = "  " if row.kind == "experiment" and is_tree else ""
+    return [indent + row.label, row.short_rev, state(row), *(column.format(row) for column in columns)]

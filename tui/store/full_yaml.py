@@ -1,0 +1,50 @@
+"""The real YAML parsers, loaded when there is a document that is not plain: most commands never see one."""
+
+from typing import Any
+
+_MAX_RETRIED = 1024 * 1024
+
+
+def load_yaml(data: bytes | str) -> Any:
+    """The values of a document, by the rules of YAML 1.2; one of `yaml_errors` or ValueError if it is none."""
+    import yaml
+
+    from pipeline.contract.yaml12 import load_yaml as load
+
+    try:
+        return load(data)
+    except yaml.YAMLError:
+        if len(data) > _MAX_RETRIED:
+            raise
+    return _load_as_dvc_does(data)
+
+
+def _load_as_dvc_does(data: bytes | str) -> Any:
+    """What is an error for libyaml need not be one for the parser that DVC has, which is far slower."""
+    import warnings
+
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return YAML(typ="safe").load(data)
+    except YAMLError as error:
+        raise ValueError(what_is_wrong(error)) from error
+
+
+def what_is_wrong(error: BaseException) -> str:
+    """The reason that an error gives, in one line."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is not None:
+        return f"{getattr(error, 'problem', None) or 'bad syntax'} in line {mark.line + 1}"
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+def yaml_errors() -> type[Exception]:
+    """What the parser raises; named where it is caught, so that nothing is loaded before it is raised."""
+    import yaml
+
+    found: type[Exception] = yaml.YAMLError
+    return found
