@@ -16,6 +16,7 @@ _INT = r"^(?:[-+]?0b[01_]+|[-+]?0o?[0-7_]+|[-+]?[0-9_]+|[-+]?0x[0-9a-fA-F_]+)$"
 _TIMESTAMP = r"""^(?:[0-9]{4}-[0-9]{2}-[0-9]{2}
     |[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]*)?
     (?:[ \t]*(?:Z|[-+][0-9]{1,2}(?::[0-9]{2})?))?)$"""
+_MERGE = "tag:yaml.org,2002:merge"
 _BASES = {"0b": 2, "0x": 16, "0o": 8}
 
 
@@ -31,6 +32,14 @@ class Yaml12Loader(_Base):  # type: ignore[misc]  # the base class depends on wh
         except (ValueError, KeyError, AttributeError) as error:
             kind = node.tag.rpartition(":")[2]
             raise ConstructorError(None, None, f"not a valid {kind}: {node.value!r:.60}", node.start_mark) from error
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """The mapping, in which no name stands twice, unless it takes over another with `<<`."""
+        is_merged = any(key.tag == _MERGE for key, _ in node.value)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        if len(mapping) < len(node.value) and not is_merged:
+            raise ConstructorError(None, None, "a name stands twice", node.start_mark)
+        return mapping
 
 
 def _integer(loader: Any, node: yaml.ScalarNode) -> int:
@@ -57,6 +66,8 @@ _resolver("float", _FLOAT, "-+0123456789.")
 _resolver("int", _INT, "-+0123456789")
 _resolver("merge", r"^(?:<<)$", "<")
 _resolver("timestamp", _TIMESTAMP, "0123456789")
+_resolver("value", r"^=$", "=")  # it has no meaning for a safe loader: an error, as for ruamel
+Yaml12Loader.add_constructor("tag:yaml.org,2002:value", Yaml12Loader.construct_undefined)
 Yaml12Loader.add_implicit_resolver(
     "tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""]
 )

@@ -1,21 +1,23 @@
 """Reads params, metrics and pipeline files as DVC does: by suffix, YAML 1.2 unless it says JSON, TOML or Python."""
 
 import json
+import re
 import tomllib
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, time
 from pathlib import Path
 from typing import Any
 
 import orjson
-import yaml
 
-from pipeline.contract.yaml12 import load_yaml
 from tui.store.files import MAX_BYTES, Files
+from tui.store.full_yaml import load_yaml, what_is_wrong, yaml_errors
 from tui.store.plain_yaml import load_plain_yaml
 
 MAX_DEPTH = 100
 _MAX_DOCUMENTS = 100_000
+_MANY_DIGITS = re.compile(rb"[0-9]{19}")
 
 
 class BadDocumentError(Exception):
@@ -39,7 +41,7 @@ class Documents:
 
     def load(self, files: Files, path: str) -> Any:
         """The parsed file, shared between callers; BadDocumentError if it cannot be read."""
-        return self.cached(files, path, parse)
+        return self.cached(files, path, parse_document).plain
 
     def cached(self, files: Files, path: str, decode: Callable[[str, bytes], Any]) -> Any:
         """What `decode(path, content)` makes of a file; BadDocumentError if it cannot be read."""
@@ -71,7 +73,7 @@ def _outcome(path: str, decode: Callable[[str, bytes], Any], read: Callable[[], 
     except KeyError:
         return UnreadableError("its object is missing from the Git repository")
     except (OSError, ValueError) as error:
-        return UnreadableError(_first_line(error))
+        return UnreadableError(what_is_wrong(error))
 
 
 def _read(place: Path) -> bytes:
@@ -86,30 +88,50 @@ def suffix_of(path: str) -> str:
     return path[dot:].lower() if dot >= 0 else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a file holds."""
+
+    value: Any
+    """As it was read: names that are numbers, and dates, are such."""
+    plain: Any
+    """As JSON would have it; the same object where that is no difference."""
+
+
+def parse_document(path: str, data: bytes) -> Document:
+    """A document; one that is empty or false is an empty mapping, as for DVC."""
+    value, is_json = _parse(path, data)
+    return Document(value or {}, value or {}) if is_json or _is_json(value) else Document(value, as_json(value))
+
+
 def parse(path: str, data: bytes) -> Any:
-    """A document as plain values that JSON has as well; one that is empty or false is an empty mapping, as for DVC."""
-    value, is_plain = _parse(path, data)
-    if not is_plain:
-        value = _as_json(value)
-    return value or {}
+    """The values of a document as JSON would have them."""
+    return parse_document(path, data).plain
 
 
 def parse_metrics(path: str, data: bytes) -> Any:
     """What DVC keeps of a metrics file: numbers, also those that are not finite, text, and mappings of them."""
-    value, _ = _parse(path, data)
-    return _only_metrics(value) or {}
+    return _only_metrics(_parse(path, data)[0]) or {}
 
 
 def _parse(path: str, data: bytes) -> tuple[Any, bool]:
     """The values of a document, and whether they are sure to be what JSON has."""
     suffix = suffix_of(path)
     try:
-        value, is_plain = _PARSERS.get(suffix, _parse_yaml)(data)
-    except (ValueError, SyntaxError, yaml.YAMLError, RecursionError, MemoryError) as error:
+        value, is_json = _PARSERS.get(suffix, _parse_yaml)(data)
+    except (ValueError, SyntaxError, yaml_errors(), RecursionError, MemoryError) as error:
         raise BadDocumentError(_reason(suffix, data, error)) from error
     if depth_exceeds(value, MAX_DEPTH):
         raise BadDocumentError(f"is nested more than {MAX_DEPTH} levels deep")
-    return value, is_plain
+    return value, is_json
+
+
+def _is_json(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and _is_json(item) for name, item in value.items())
+    if isinstance(value, list):
+        return all(_is_json(item) for item in value)
+    return value is None or isinstance(value, str | int | float)
 
 
 def depth_exceeds(value: Any, levels: int) -> bool:
@@ -138,14 +160,14 @@ def _only_metrics(value: Any) -> Any:
     return {name: item for name, item in kept.items() if item is not None and item != {}}
 
 
-def _as_json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """The value as `json` writes it: names are text, and so are dates."""
     if isinstance(value, dict):
-        return {_key(name): _as_json(item) for name, item in value.items()}
+        return {_key(name): as_json(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_as_json(item) for item in value]
+        return [as_json(item) for item in value]
     if isinstance(value, set | frozenset):
-        return sorted((_as_json(item) for item in value), key=str)
+        return sorted((as_json(item) for item in value), key=str)
     if value is None or isinstance(value, str | int | float):
         return value
     return value.isoformat() if isinstance(value, date | time) else str(value)
@@ -161,9 +183,11 @@ def _key(name: Any) -> str:
 
 def _parse_json(data: bytes) -> tuple[Any, bool]:
     try:
-        return orjson.loads(data), True
+        if _MANY_DIGITS.search(data) is None:
+            return orjson.loads(data), True
     except orjson.JSONDecodeError:
-        return json.loads(data.decode("utf-8")), True  # NaN, Infinity and big integers, as the standard library does
+        pass
+    return json.loads(data.decode("utf-8")), True  # NaN, Infinity, and whole numbers of more than 64 bits
 
 
 def _parse_toml(data: bytes) -> tuple[Any, bool]:
@@ -190,11 +214,4 @@ _KINDS = {".json": "JSON", ".toml": "TOML", ".py": "Python"}
 def _reason(suffix: str, data: bytes, error: Exception) -> str:
     if not data.strip():
         return "is empty"
-    return f"does not parse as {_KINDS.get(suffix, 'YAML')}: {_first_line(error)}"
-
-
-def _first_line(error: BaseException) -> str:
-    mark = getattr(error, "problem_mark", None)
-    if mark is not None:
-        return f"{getattr(error, 'problem', None) or 'bad syntax'} in line {mark.line + 1}"
-    return str(error).partition("\n")[0] or type(error).__name__
+    return f"does not parse as {_KINDS.get(suffix, 'YAML')}: {what_is_wrong(error)}"

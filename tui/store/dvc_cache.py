@@ -35,25 +35,26 @@ class DvcCache:
 
     def find(self, path: str, outs: Outs) -> Path | None:
         """File with the content of an output, or of a file in an output that is a folder; None if it is not here."""
-        for candidate in self.wanted(path, outs):
-            if candidate.is_file():
-                return candidate
-        return None
-
-    def wanted(self, path: str, outs: Outs) -> list[Path]:
-        """Where the content of an output would be."""
-        if path in outs:
-            return self._places(outs[path])
-        for parent in _parents(path):
-            md5 = outs.get(parent, "")
-            if md5.endswith(".dir"):
-                inside = self.listing(md5).get(path.removeprefix(parent + "/"))
-                return self._places(inside) if inside else self._places(md5)
-        return []
+        md5 = self._wanted(path, outs)
+        if md5 is None or md5.endswith(".dir"):
+            return None
+        return next((place for place in self._places(md5) if place.is_file()), None)
 
     def awaited(self, path: str, outs: Outs) -> list[str]:
         """md5 of what would have to come into the cache for an output to be here."""
-        return [place.parent.name + place.name for place in self.wanted(path, outs)[:1]]
+        md5 = self._wanted(path, outs)
+        return [] if md5 is None or self.has(md5) else [md5]
+
+    def _wanted(self, path: str, outs: Outs) -> str | None:
+        """md5 of an output or of a file in one; of the listing of a folder as long as that is not here."""
+        if path in outs:
+            return outs[path]
+        for parent in _parents(path):
+            md5 = outs.get(parent, "")
+            if md5.endswith(".dir"):
+                listing = self.listing(md5)
+                return listing.get(path.removeprefix(parent + "/")) if listing else md5
+        return None
 
     def has(self, md5: str) -> bool:
         """Whether an object is here."""

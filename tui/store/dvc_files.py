@@ -1,5 +1,6 @@
 """What dvc.lock and .dvc files say: the hashes of deps and outs."""
 
+import hashlib
 import json
 import posixpath
 import re
@@ -7,11 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
-from pipeline.contract.yaml12 import load_yaml
 from tui.store.documents import BadDocumentError, Documents
 from tui.store.files import Files
+from tui.store.full_yaml import load_yaml, yaml_errors
 from tui.store.layout import Layout, StageFiles
 
 _LOCK_LINE = re.compile(
@@ -20,21 +19,25 @@ _LOCK_LINE = re.compile(
     r"(?:      hash: md5\n)?      md5: (?P<md5>[0-9a-f]{32}(?:\.dir)?)$",
     re.MULTILINE,
 )
+_SCHEMA = "2.0"
 _PLAIN = "schema: '2.0'\nstages:\n"
+_OF_A_FILE = {"path", "hash", "md5", "size", "isexec"}
 _CHANGING = {
     "md5", "etag", "checksum", "size", "nfiles", "version_id", "isexec", "files", "cloud", "last_modified", "rev_lock",
 }  # fmt: skip
 
 Outs = dict[str, str]
 """Path of an output in the DVC cache -> its md5."""
+Entry = str | Mapping[str, Any]
+"""The md5 of a file, or all that is said of it."""
 
 
 @dataclass(slots=True)
 class Locked:
     """Hashes that a stage has left in dvc.lock, by the path as the stage says it."""
 
-    deps: dict[str, str | None] = field(default_factory=dict)
-    outs: dict[str, str | None] = field(default_factory=dict)
+    deps: dict[str, "Entry"] = field(default_factory=dict)
+    outs: dict[str, "Entry"] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +96,39 @@ _NOTHING = Locked()
 
 def _add(hashes: Hashes, stage: StageFiles, locked: Locked | None) -> None:
     known = locked or _NOTHING
-    for name, path in stage.deps:
-        hashes.deps[path] = known.deps.get(name)
+    for name, path, hash_name in stage.deps:
+        hashes.deps[path] = _hash(known.deps.get(name), hash_name)
     for out in stage.outs:
-        found = known.outs.get(out.name)
+        found = _hash(known.outs.get(out.name), out.hash_name)
         if out.is_listed:
             hashes.outs[out.path] = found
         if out.cached and found is not None:
             hashes.cached[out.path] = found
+
+
+def _hash(entry: Entry | None, hash_name: str) -> str | None:
+    """The hash of a dependency or output: its md5, or what its storage has instead."""
+    if entry is None or isinstance(entry, str):
+        return entry if hash_name == "md5" else None
+    if entry.get("files"):
+        return _folder_hash(entry["files"], hash_name)
+    found = entry.get(hash_name)
+    if found is None and entry.get("nfiles"):
+        found = entry.get("md5")
+    return None if found is None else str(found)
+
+
+def _folder_hash(files: Any, hash_name: str) -> str | None:
+    """The md5 that DVC gives to a folder whose files are listed one by one."""
+    try:
+        listed = sorted(({hash_name: file[hash_name], "relpath": file["relpath"]} for file in files), key=_relpath)
+    except (TypeError, KeyError):
+        return None
+    return hashlib.md5(json.dumps(listed, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+
+def _relpath(file: Mapping[str, Any]) -> str:
+    return str(file["relpath"])
 
 
 def parse_lock(_path: str, data: bytes) -> dict[str, Locked]:
@@ -127,9 +155,10 @@ def parse_lock(_path: str, data: bytes) -> dict[str, Locked]:
 def _parse_lock_as_yaml(data: bytes) -> dict[str, Locked]:
     try:
         document = load_yaml(data)
-        stages = document.get("stages", {} if "schema" in document else document) or {}
-        return {str(name): _locked(entry) for name, entry in stages.items()}
-    except (yaml.YAMLError, AttributeError, TypeError, KeyError, ValueError, RecursionError) as error:
+        if document["schema"] != _SCHEMA:
+            raise BadDocumentError(f"is no dvc.lock of schema {_SCHEMA}")
+        return {str(name): _locked(entry) for name, entry in (document.get("stages") or {}).items()}
+    except (yaml_errors(), AttributeError, TypeError, KeyError, ValueError, RecursionError) as error:
         raise BadDocumentError("does not parse as a dvc.lock") from error
 
 
@@ -139,7 +168,7 @@ def parse_dvc_file(_path: str, data: bytes) -> DvcFile:
         document = load_yaml(data) or {}
         structure = json.dumps(_without_hashes(document), sort_keys=True, default=str)
         return DvcFile(structure, _locked(document))
-    except (yaml.YAMLError, AttributeError, TypeError, KeyError, ValueError, RecursionError) as error:
+    except (yaml_errors(), AttributeError, TypeError, KeyError, ValueError, RecursionError) as error:
         raise BadDocumentError("does not parse as a .dvc file") from error
 
 
@@ -150,12 +179,14 @@ def _without_hashes(value: Any) -> Any:
 
 
 def _locked(entry: Mapping[str, Any]) -> Locked:
-    return Locked(*({str(item["path"]): _hash(item) for item in entry.get(side) or ()} for side in ("deps", "outs")))
+    deps, outs = ({str(item["path"]): _flat(item) for item in entry.get(side) or ()} for side in ("deps", "outs"))
+    return Locked(deps, outs)
 
 
-def _hash(item: Mapping[str, Any]) -> str | None:
-    """The hash of a dependency or output: md5, or what its storage has instead."""
-    for name in ("md5", "etag", "checksum"):
-        if item.get(name):
-            return str(item[name])
-    return None
+def _flat(item: Mapping[str, Any]) -> Entry:
+    """An entry with what it says of cloud storage."""
+    for found in (item.get("cloud") or {}).values():
+        return {**item, **found}
+    if item.keys() <= _OF_A_FILE and "md5" in item:
+        return str(item["md5"])
+    return item

@@ -82,9 +82,11 @@ def layout(root: str, rev: str) -> dict[str, Any]:
 
 @lru_cache(maxsize=4)
 def _open(root: str) -> Any:
+    from dvc.dvcfile import Lockfile
     from dvc.repo import Repo
 
     Repo._ignore = lambda _self: None  # it would write .dvc/.gitignore
+    Lockfile.load = lambda _self: {}  # hashes are not asked for, and a broken dvc.lock must not hide the stages
     return Repo(root)
 
 
@@ -109,11 +111,15 @@ def _stage(repo: Any, stage: Any) -> dict[str, Any]:
         "file": _relative(repo, stage.path),
         "name": getattr(stage, "name", None),
         "wdir": _relative(repo, stage.wdir),
-        "deps": [
-            [dep.def_path, _relative(repo, dep.fs_path)] for dep in stage.deps if type(dep).__name__ not in _NO_FILES
-        ],
-        "outs": [[out.def_path, _relative(repo, out.fs_path), _flags(out)] for out in stage.outs],
+        "deps": [_file(repo, dep) for dep in stage.deps if type(dep).__name__ not in _NO_FILES],
+        "outs": [[*_file(repo, out), _flags(out)] for out in stage.outs],
     }
+
+
+def _file(repo: Any, file: Any) -> list[str]:
+    """Path as the stage says it, path in the project, and what its hash is called."""
+    name = "md5" if file.is_in_repo else str(file.fs.PARAM_CHECKSUM)
+    return [str(file.def_path), _relative(repo, file.fs_path), name]
 
 
 def _flags(out: Any) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 _MAX_RETRIED = 1024 * 1024
+_HEAD = 1024
 
 
 def load_yaml(data: bytes | str) -> Any:
@@ -11,8 +12,10 @@ def load_yaml(data: bytes | str) -> Any:
 
     from pipeline.contract.yaml12 import load_yaml as load
 
+    says_version = "%YAML" in str(data[:_HEAD])
     try:
-        return load(data)
+        if not says_version or len(data) > _MAX_RETRIED:
+            return load(data)
     except yaml.YAMLError:
         if len(data) > _MAX_RETRIED:
             raise

@@ -29,6 +29,8 @@ class StageOut:
     name: str
     """Path as the stage says it, which is how dvc.lock knows it."""
     path: str
+    hash_name: str
+    """What its hash is called: `md5`, unless it is outside of the project."""
     cached: bool
     """Whether its content is in the DVC cache."""
     is_listed: bool
@@ -43,8 +45,8 @@ class StageFiles:
     """The dvc.yaml or .dvc file that says so."""
     name: str | None
     """Name of the stage; None for a .dvc file."""
-    deps: tuple[tuple[str, str], ...]
-    """Path as the stage says it, and path in the project."""
+    deps: tuple[tuple[str, str, str], ...]
+    """Path as the stage says it, path in the project, and what its hash is called."""
     outs: tuple[StageOut, ...]
 
 
@@ -99,8 +101,9 @@ def _stage(data: Mapping[str, Any]) -> StageFiles:
     return StageFiles(
         data["file"],
         data["name"],
-        tuple((name, path) for name, path in data["deps"]),
+        tuple((name, path, hash_name) for name, path, hash_name in data["deps"]),
         tuple(
-            StageOut(name, path, "c" in flags, not ("m" in flags or "p" in flags)) for name, path, flags in data["outs"]
+            StageOut(name, path, hash_name, "c" in flags, not ("m" in flags or "p" in flags))
+            for name, path, hash_name, flags in data["outs"]
         ),
     )

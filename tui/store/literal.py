@@ -53,14 +53,14 @@ def _add_stage(layout: Layout, file: str, name: str, stage: Mapping[str, Any]) -
         x, y = details.get("x"), details.get("y")
         out = OutFile(address, details.get("cache") is not False, x if isinstance(x, str) else None, _columns(y))
         layout.add_plot(_join(folder, path), out, details.get("template"))
-    deps = tuple((path, _join(folder, path)) for path, _ in _entries(stage.get("deps")))
+    deps = tuple((path, _join(folder, path), "md5") for path, _ in _entries(stage.get("deps")))
     layout.stages.append(StageFiles(file, name, deps, tuple(_outs(stage, folder))))
 
 
 def _outs(stage: Mapping[str, Any], folder: str) -> Iterator[StageOut]:
     for section in ("outs", "metrics", "plots"):
         for path, details in _entries(stage.get(section)):
-            yield StageOut(path, _join(folder, path), details.get("cache") is not False, section == "outs")
+            yield StageOut(path, _join(folder, path), "md5", details.get("cache") is not False, section == "outs")
 
 
 def _add_top_level(layout: Layout, directory: str, document: Mapping[str, Any]) -> None:

@@ -3,16 +3,23 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tui.store.documents import BadDocumentError, Document, as_json
+
 _GLOB = frozenset("*?[")
 _ABSENT = object()
 
 
-def select(document: Any, keys: Sequence[str]) -> Any:
-    """The tracked part of a params file; all of it without keys. Keys are DVC's, which are those of dpath."""
+def select(loaded: Document, keys: Sequence[str]) -> Any:
+    """The tracked part of a params file; all of it without keys. Keys are DVC's, which are those of dpath.
+
+    Where dpath fails, which it does with names that are numbers, BadDocumentError says so.
+    """
+    document = loaded.plain
     if not keys:
         return document
-    if not isinstance(document, dict) or any(_is_special(document, key) for key in keys):
-        return _select_by_dpath(document, keys)
+    is_odd = loaded.value is not document or not isinstance(document, dict)
+    if is_odd or any(_is_special(document, key) for key in keys):
+        return as_json(_select_by_dpath(loaded.value, keys))
     chosen: dict[str, Any] = {}
     for key in dict.fromkeys(keys):
         _copy(document, chosen, key.split("."))
@@ -50,10 +57,14 @@ def _select_by_dpath(document: Any, keys: Sequence[str]) -> Any:
     from copy import deepcopy
 
     import dpath
+    from dpath.exceptions import PathNotFound
 
     chosen: dict[str, Any] = {}
-    for key in dict.fromkeys(keys):
-        dpath.merge(chosen, deepcopy(dpath.search(document, key, separator=".")), separator=".")
+    try:
+        for key in dict.fromkeys(keys):
+            dpath.merge(chosen, deepcopy(dpath.search(document, key, separator=".")), separator=".")
+    except (TypeError, ValueError, AttributeError, LookupError, PathNotFound) as error:
+        raise BadDocumentError(f"its keys cannot be looked up: {error}") from error
     return chosen
 
 

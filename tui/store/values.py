@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tui.store.documents import BadDocumentError, Documents, parse, parse_metrics
+from tui.store.documents import BadDocumentError, Documents, parse_document, parse_metrics
 from tui.store.dvc_cache import DvcCache
 from tui.store.dvc_files import Outs, read_hashes
 from tui.store.files import Files
+from tui.store.ignored import Ignored
 from tui.store.layouts import Layouts
 from tui.store.selection import pick, select
 from tui.store.trees import is_dvc_file
@@ -88,16 +89,19 @@ class _Reading:
         """Read the tracked params of a file, or of all in a folder."""
         for file in self._expand(path):
             self._read.add(file)
-            document = self._load(file, parse)
+            document = self._load(file, parse_document)
             if document is not None:
-                self._values.params[file] = select(document, keys)
+                try:
+                    self._values.params[file] = select(document, keys)
+                except BadDocumentError as error:
+                    self._values.problems.append(f"{file}: {error}")
 
     def read_variables(self, path: str, keys: tuple[str, ...]) -> None:
         """Read the variables of a file that is no params file."""
         if path not in self._read:
-            document = self._load(path, parse)
+            document = self._load(path, parse_document)
             if document is not None:
-                self._values.params[path] = pick(document, keys)
+                self._values.params[path] = pick(document.plain, keys)
 
     def read_metrics(self, path: str) -> None:
         """Read a metrics file, or all in a folder."""
@@ -109,7 +113,10 @@ class _Reading:
     def _expand(self, path: str) -> list[str]:
         if self._files.identity(path) is not None:
             return [path]
-        names = (file for file in self._files.below(path) if not is_dvc_file(file.rpartition("/")[2]))
+        names = self._files.below(path)
+        if names:
+            ignored = Ignored(self._files, self._documents)
+            names = [name for name in names if not is_dvc_file(name.rpartition("/")[2]) and not ignored.has(name)]
         return list(dict.fromkeys((*names, *self._cache.below(path, self._outs)))) or [path]
 
     def _load(self, file: str, decode: Callable[[str, bytes], Any]) -> Any:
