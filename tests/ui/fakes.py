@@ -11,8 +11,10 @@ from tui.core.adapters import StoredAdapter
 from tui.core.examples import ExampleComparison, Score
 from tui.core.experiments import Experiment
 from tui.core.ports import FileChange, QueryResult
+from tui.core.queries import SavedQuery, SqlColumn
 from tui.core.runs import LaunchPlan, Run, RunRequest
-from tui.core.series import Event, Sample, Series
+from tui.core.series import Event, Sample, Series, SeriesSummary
+from tui.store.summaries import summarize_all
 
 _PATIENCE_S = 10
 
@@ -89,7 +91,7 @@ class FakeStore:
     def __init__(self, experiments: Sequence[Experiment] = (), root: Path = Path("/home/ada/nl2sh")) -> None:
         self.script = Script()
         self.listing = list(experiments)
-        self.curves: dict[str, list[Series]] = {}
+        self.recorded: dict[str, list[Series]] = {}
         self.answers: list[dict[str, Any]] = []
         self.seen: dict[str, list[Event]] = {}
         self.sampled: dict[str, list[Sample]] = {}
@@ -114,9 +116,18 @@ class FakeStore:
     def series(self, experiment: Experiment, directory: Path | None = None) -> list[Series]:
         """Curves by the label of the experiment."""
         answer: list[Series] = self.script.answer(
-            "series", self.curves.get(experiment.label, []), experiment, directory
+            "series", self.recorded.get(experiment.label, []), experiment, directory
         )
         return answer
+
+    def summaries(self, experiments: Sequence[Experiment]) -> list[tuple[SeriesSummary, ...]]:
+        """Of the curves by the label of the experiment."""
+        return [summarize_all(self.series(experiment)) for experiment in experiments]
+
+    def curves(self, experiments: Sequence[Experiment], stage: str, name: str, num_buckets: int) -> list[Series | None]:
+        """One of the curves by the label of the experiment, as it is."""
+        found = ({(one.stage, one.name): one for one in self.recorded.get(row.label, [])} for row in experiments)
+        return [curves.get((stage, name)) for curves in found]
 
     def events(self, experiment: Experiment, directory: Path | None = None) -> list[Event]:
         """What was seen, by the label of the experiment."""
@@ -153,9 +164,32 @@ class FakeStore:
         """None."""
         return []
 
-    def query(self, sql: str, runs: Sequence[Run] = (), limit: int = 10_000, timeout_s: float = 30.0) -> QueryResult:
+    def query(
+        self,
+        sql: str,
+        runs: Sequence[Run] = (),
+        limit: int = 10_000,
+        timeout_s: float = 30.0,
+        cancelled: threading.Event | None = None,
+        parameters: Mapping[str, str] | None = None,
+    ) -> QueryResult:
         """No rows."""
-        return QueryResult((), (), False)
+        answer: QueryResult = self.script.answer("query", QueryResult((), (), False), sql, cancelled)
+        return answer
+
+    def sql_tables(self) -> Mapping[str, Sequence[SqlColumn]]:
+        """Two tables."""
+        return {
+            "experiments": (SqlColumn("rev", "VARCHAR", "full SHA"), SqlColumn("name", "VARCHAR", "its name")),
+            "metrics": (SqlColumn("key", "VARCHAR", "its name"), SqlColumn("value", "DOUBLE", "if it is a number")),
+        }
+
+    def saved_queries(self) -> Sequence[SavedQuery]:
+        """One without parameters, one with."""
+        return (
+            SavedQuery("everything", "All experiments.", "SELECT * FROM experiments"),
+            SavedQuery("leaderboard", "By one metric.", "SELECT name, value FROM metrics WHERE key = $metric"),
+        )
 
 
 class FakeRunner:

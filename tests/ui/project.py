@@ -175,8 +175,8 @@ def store() -> FakeStore:
     """The read side of that project."""
     fake = FakeStore(experiments())
     for row in fake.listing:
-        fake.curves[row.label] = curves()
-    fake.curves["warm-fox"] = curves(5.0, 36)
+        fake.recorded[row.label] = curves()
+    fake.recorded["warm-fox"] = curves(5.0, 36)
     fake.answers = [
         {
             "id": str(i),

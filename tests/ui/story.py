@@ -140,7 +140,7 @@ def run() -> Run:
 def store() -> FakeStore:
     """The read side of that project."""
     fake = FakeStore(rows())
-    fake.curves = {row.label: curves() for row in fake.listing if row.kind == "experiment"}
+    fake.recorded = {row.label: curves() for row in fake.listing if row.kind == "experiment"}
     fake.seen[run().name], fake.sampled[run().name] = events(), samples()
     return fake
 

@@ -231,13 +231,13 @@ async def test_a_stage_that_still_runs_is_never_quite_done() -> None:
 
 async def test_curves_get_a_column_only_where_there_are_any() -> None:
     store = project.store()
-    found, store.curves = store.curves, {}
+    found, store.recorded = store.recorded, {}
     async with opened(store, polls=True, size=(200, 30)) as (app, pilot):
         await listed(app, pilot)
         table = app.screen.query_one("#table", VirtualTable)
         await until(pilot, lambda: store.script.count("series") >= 9)
         assert "curve" not in [column.title for column in table.columns]
-        store.curves = found
+        store.recorded = found
         store.listing[3] = replace(store.listing[3], fraction=0.7)
         await until(pilot, lambda: "curve" in [column.title for column in table.columns])
         await until(pilot, lambda: "█" in text_of(app))

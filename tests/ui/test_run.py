@@ -53,7 +53,7 @@ async def test_new_points_and_lines_arrive() -> None:
     async with opened(store, runner, polls=True) as (app, pilot):
         await show(app, pilot, "warm-fox")
         before = len(app.screen.query_one(LineChart).series[0].steps)
-        store.curves["warm-fox"] = project.curves(5.0, 50)
+        store.recorded["warm-fox"] = project.curves(5.0, 50)
         runner.logs["r1"] += "a new line\n"
         await until(pilot, lambda: len(app.screen.query_one(LineChart).series[0].steps) == 50 > before)
         await until(pilot, lambda: "a new line" in text_of(app))
@@ -216,7 +216,7 @@ async def test_a_failed_run_opens_at_the_stage_that_failed_with_its_whole_reason
     stages = [replace(stage, status="failed") if stage.stage == "train" else stage for stage in run.progress]
     reason = "train failed: " + "the device ran out of memory, " * 5 + "set train.batch_size to 4"
     runner.listing = [replace(run, status="failed", error=reason, ended_at=project.NOW, progress=tuple(stages))]
-    store.curves["warm-fox"] = project.curves()[:1]
+    store.recorded["warm-fox"] = project.curves()[:1]
     async with opened(store, runner, size=(80, 24)) as (app, pilot):
         await app.push_screen(RunScreen(app.bench, row("warm-fox")))
         await until(pilot, lambda: "▸ ✗ train" in text_of(app))

@@ -13,7 +13,7 @@ from tui.store.series_reader import SeriesReader
 from tui.store.summaries import summarize_all
 from tui.store.thinning import thin
 
-_MAX_THINNED = 1_000
+_MAX_THINNED = 600
 _FLUSH_EVERY = 64
 Place = tuple[str, int]
 """Source, and which of its series."""

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from tui.core.errors import UserError
 from tui.core.experiments import Experiment
 from tui.core.ports import Runner, Store
 from tui.core.rows import row_key
 from tui.core.series import Series
+
+_NUM_BUCKETS = 2_000
+"""Far more than a chart has columns, so that it can be looked at closely."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,15 +32,26 @@ class Reading:
 def read(store: Store, runner: Runner, experiments: Sequence[Experiment]) -> Reading:
     """Read the experiments again."""
     runs = runner.runs()
-    directories = {run.id: run.directory for run in runs if run.is_active}
     known = {row_key(one): one for one in store.experiments(runs)}
     now = tuple(known.get(row_key(one), one) for one in experiments)
-    series: list[tuple[Series, ...]] = []
+    series, problems = _curves(store, now)
+    return Reading(now, series, "; ".join(problems))
+
+
+def _curves(store: Store, experiments: Sequence[Experiment]) -> tuple[tuple[tuple[Series, ...], ...], list[str]]:
+    """Every curve of each experiment, thinned to what a chart can show; and what could not be read."""
+    names: list[list[tuple[str, str]]] = []
     problems = []
-    for one in now:
+    for one in experiments:
         try:
-            series.append(tuple(store.series(one, directories.get(one.run_id or ""))))
+            names.append([(found.stage, found.name) for found in store.summaries([one])[0]])
         except UserError as error:
-            series.append(())
+            names.append([])
             problems.append(f"{one.label}: {error}")
-    return Reading(now, tuple(series), "; ".join(problems))
+    found = {name: store.curves(experiments, *name, _NUM_BUCKETS) for name in dict.fromkeys(chain.from_iterable(names))}
+    return (
+        tuple(
+            tuple(curve for name in own if (curve := found[name][index]) is not None) for index, own in enumerate(names)
+        ),
+        problems,
+    )

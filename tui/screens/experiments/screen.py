@@ -23,6 +23,7 @@ from tui.screens.experiments.messages import Arrived, Curves, Failed
 from tui.screens.experiments.sparks import SparkName, Sparks, read_sparks
 from tui.screens.launch.draft import Draft
 from tui.screens.launch.screen import LaunchScreen
+from tui.screens.query.screen import QueryScreen
 from tui.screens.run.screen import RunScreen
 from tui.widgets.filterbar import FilterBar
 from tui.widgets.keybar import KeyBar
@@ -132,9 +133,8 @@ class ExperimentsScreen(ActingScreen):
         self._list()
 
     @work(thread=True, exclusive=True, group="sparks", exit_on_error=False)
-    def _read_sparks(self, wanted: dict[SparkName, Experiment], runs: list[Run]) -> None:
-        directories = {run.id: run.directory for run in runs if run.is_active}
-        self.post_message(Curves(read_sparks(self.bench.store, wanted, directories)))
+    def _read_sparks(self, wanted: dict[SparkName, Experiment]) -> None:
+        self.post_message(Curves(read_sparks(self.bench.store, wanted)))
 
     @on(Curves)
     def _show_sparks(self, message: Curves) -> None:
@@ -146,7 +146,7 @@ class ExperimentsScreen(ActingScreen):
         super()._tick()
         wanted = self._sparks.take_wanted()
         if wanted:
-            self._read_sparks(wanted, self._runs)
+            self._read_sparks(wanted)
 
     def _show_frame(self) -> None:
         listing, bench = self._listing, self.bench
@@ -288,6 +288,10 @@ class ExperimentsScreen(ActingScreen):
             self.notify("Mark at least two rows with space, then press c")
         else:
             self.app.push_screen(CompareScreen(self.bench, chosen))
+
+    def action_query(self) -> None:
+        """Ask in SQL."""
+        self.app.push_screen(QueryScreen(self.bench))
 
     def action_launch(self) -> None:
         """Open the form, with the draft of before if it was not launched."""

@@ -1,18 +1,17 @@
 """Small loss curves of the rows in view: asked for by cells, read by a worker, kept."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 
 from pipeline.contract.metrics import last_part
 from tui.core.errors import UserError
 from tui.core.experiments import Experiment
 from tui.core.ports import Store
-from tui.core.series import Series
 from tui.widgets.raster import sparkline
 
 SparkName = tuple[str, str, str]
 """Key of the row, revision, and how far it is."""
 WIDTH = 8
+_NUM_BUCKETS = 25 * WIDTH
 _AT_ONCE = 24
 _MAX_WAITING = 120
 
@@ -51,23 +50,21 @@ class Sparks:
         return before != self._last
 
 
-def read_sparks(
-    store: Store, wanted: Mapping[SparkName, Experiment], directories: Mapping[str, Path]
-) -> dict[SparkName, str]:
+def read_sparks(store: Store, wanted: Mapping[SparkName, Experiment]) -> dict[SparkName, str]:
     """Curves of experiments; of one that cannot be read an empty one."""
     curves = {}
     for name, experiment in wanted.items():
         try:
-            series = store.series(experiment, directories.get(experiment.run_id or ""))
+            curves[name] = _spark(store, experiment)
         except UserError:
-            series = []
-        curves[name] = spark(series)
+            curves[name] = ""
     return curves
 
 
-def spark(series: Sequence[Series]) -> str:
+def _spark(store: Store, experiment: Experiment) -> str:
     """The training loss, or else any loss, in a few characters."""
-    losses = [one for one in series if last_part(one.name) == "loss" and len(one.values)]
+    losses = [one for one in store.summaries([experiment])[0] if last_part(one.name) == "loss"]
     of_train = [one for one in losses if one.stage == "train"]
     chosen = next((one for one in of_train if one.name == "train/loss"), next(iter(of_train or losses), None))
-    return sparkline(chosen.values, WIDTH) if chosen is not None else ""
+    curve = store.curves([experiment], chosen.stage, chosen.name, _NUM_BUCKETS)[0] if chosen is not None else None
+    return sparkline(curve.values, WIDTH) if curve is not None else ""
