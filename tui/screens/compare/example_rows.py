@@ -14,15 +14,17 @@ from tui.widgets.text import neutral
 Kind = Change
 _LABELS = {"fixed": ("✓ fixed", "good"), "broke": ("✗ broke", "bad")}
 _MIN_TEXT = 16
-_OTHERS = 24
-"""Cells of the columns that are no text."""
+_OTHERS = 30
+"""Cells of the columns that are no text, of the gaps and of the border."""
+_WIDE = 120
 
 
 def columns(baseline: Experiment, candidate: Experiment, width: int) -> list[Column]:
     """What happened, then what was asked and answered."""
-    share = max(_MIN_TEXT, (width - _OTHERS) // 4)
-    texts = [("prompt", "prompt"), ("reference", "reference")]
-    texts += [("baseline", f"⚑ {baseline.label}"), ("candidate", candidate.label)]
+    texts = [("prompt", "prompt"), ("baseline", f"⚑ {baseline.label}"), ("candidate", candidate.label)]
+    if width >= _WIDE:  # below the list it is seen anyway
+        texts.insert(1, ("reference", "reference"))
+    share = max(_MIN_TEXT, (width - _OTHERS) // len(texts))
     first = [Column("change", "", max_width=7), Column("category", "category", max_width=14)]
     return [*first, *(Column(key, title, max_width=share) for key, title in texts)]
 
@@ -47,7 +49,7 @@ def _row(one: ExampleChange) -> dict[str, Cell]:
 def summary(
     baseline: Experiment, candidate: Experiment, comparison: ExampleComparison | None, place: tuple[int, int]
 ) -> Content:
-    """One line: which two, by which score, how many, and whether that can be chance."""
+    """One line: which two, by which score, how many."""
     which = f" {place[0]} of {place[1]}" if place[1] > 1 else ""
     head = Content.assemble(
         ("Examples", "bold"), f"  {neutral(candidate.label)}{which} against ⚑ {neutral(baseline.label)}  "
@@ -57,15 +59,15 @@ def summary(
 
 
 def _told(score: PairedScore, comparison: ExampleComparison) -> Content:
+    counts = f"  {score.num_fixed} fixed, {score.num_broke} broke of {comparison.num_shared}"
+    return Content.assemble((neutral(score.key), "bold $text-accent"), counts)
+
+
+def change_of(score: PairedScore) -> str:
+    """How much the mean changed, and whether that can be chance."""
     p_value = score.p_value if score.adjusted_p_value is None else score.adjusted_p_value
-    chance = "~ can be chance" if score.is_noise else ""
-    delta = format_delta(score.delta, score.key)
-    return Content.assemble(
-        (neutral(score.key), "bold $text-accent"),
-        f"  {score.num_fixed} fixed, {score.num_broke} broke of {comparison.num_shared}  ",
-        f"{delta} {format_interval(score.interval, score.key)}  p {format_p(p_value)}  ",
-        (chance, "dim"),
-    )
+    delta, interval = format_delta(score.delta, score.key), format_interval(score.interval, score.key)
+    return f"{delta} {interval} p {format_p(p_value)}{' ~ can be chance' if score.is_noise else ''}"
 
 
 def told(

@@ -17,7 +17,7 @@ from tui.core.evidence import read_evidence
 from tui.core.examples import Evidence, ExampleChange, ExampleComparison
 from tui.core.experiments import Experiment
 from tui.screens.base import Bench, WorkerScreen
-from tui.screens.compare.example_rows import Kind, columns, rows_of, summary, told
+from tui.screens.compare.example_rows import Kind, change_of, columns, rows_of, summary, told
 from tui.screens.dialogs import Choose, TextDialog
 from tui.widgets.keybar import KeyBar
 from tui.widgets.line import Line
@@ -147,9 +147,11 @@ class ExamplesScreen(WorkerScreen[None]):
         self._show_preview()
 
     def _heading(self, num_shown: int) -> str:
-        kind = {"fixed": "fixed", "broke": "that broke", None: "fixed and broken"}[self._kind]
+        kind = {"fixed": "fixed", "broke": "that broke", None: "fixed or broken"}[self._kind]
         category = f" in {neutral(self._category)}" if self._category is not None else ""
-        return f"{num_shown} examples {kind}{category}"
+        comparison = self._comparison
+        score = comparison.score(comparison.key) if comparison is not None and comparison.key is not None else None
+        return f"{num_shown} {kind}{category}" + (f"  {change_of(score)}" if score is not None else "")
 
     def _placeholder(self, comparison: ExampleComparison | None) -> str:
         if comparison is None or not comparison.num_shared:
