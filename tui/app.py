@@ -109,5 +109,5 @@ def run_app(directory: Path, read_only: bool = False) -> int:
     from tui.store import GitStore, find_project
 
     root = find_project(directory)
-    FinetuiApp(GitStore(root), DvcRunner(root), project_settings(root), read_only).run()
+    FinetuiApp(GitStore(root, is_live=True), DvcRunner(root), project_settings(root), read_only).run()
     return 0

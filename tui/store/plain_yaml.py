@@ -21,6 +21,10 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:e[-+][0-9]+)?")
 _MAX_SCALARS = 100_000
 _Container = TypeVar("_Container", dict[str, Any], list[Any])
 _scalars: dict[str, Any] = {}
+_SECTION = re.compile(r"\n(?=[A-Za-z_])")
+_MAX_SECTIONS = 20_000
+_sections: dict[str, dict[str, Any]] = {}
+"""Text of a top-level entry -> what it says: most revisions change one of many."""
 
 
 class _NotPlainError(Exception):
@@ -28,14 +32,32 @@ class _NotPlainError(Exception):
 
 
 def load_plain_yaml(data: bytes) -> dict[str, Any] | None:
-    """The document, or None if it is anything but nested mappings and lists of plain scalars."""
+    """The document, or None if it is anything but nested mappings and lists of plain scalars.
+
+    Two versions of a file share the values of the sections that they have in common: nobody may change them.
+    """
+    root: dict[str, Any] = {}
+    num_names = 0
     try:
-        builder = _Builder()
-        for line in data.decode("ascii").split("\n"):
-            builder.add(line)
+        for text in _SECTION.split(data.decode("ascii")):
+            section = _sections.get(text)
+            if section is None:
+                section = _load_section(text)
+            root.update(section)
+            num_names += len(section)
     except (UnicodeDecodeError, _NotPlainError):
         return None
-    return builder.root or None
+    return root if root and len(root) == num_names else None
+
+
+def _load_section(text: str) -> dict[str, Any]:
+    builder = _Builder()
+    for line in text.split("\n"):
+        builder.add(line)
+    if len(_sections) >= _MAX_SECTIONS:
+        _sections.clear()
+    _sections[text] = builder.root
+    return builder.root
 
 
 class _Builder:
