@@ -23,11 +23,6 @@ def numbers(values: Iterable[float | None]) -> Array:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
-def repeated(values: Sequence[Any], counts: Sequence[int]) -> Array:
-    """Each value as often as its count says."""
-    return np.repeat(objects(values), counts)
-
-
 def transposed(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> dict[str, Array]:
     """Columns of rows; none without rows."""
     columns = list(zip(*rows, strict=True))

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import duckdb
-import numpy as np
 
 from tui.core.errors import UserError
 from tui.core.experiments import Experiment
 from tui.core.series import Event, Sample, Series, SeriesSummary
-from tui.store.arrays import Array, repeated, transposed
+from tui.store.arrays import Array, transposed
 from tui.store.prediction_table import read_files
 from tui.store.schema import SCHEMA
+from tui.store.series_table import SERIES, SeriesTable
 from tui.store.table_writer import TableWriter
 
 Problems = dict[str, str]
@@ -49,15 +49,18 @@ class Source(Protocol):
 class FileTables:
     """Fills them; an experiment whose file is broken is left out and told."""
 
-    def __init__(self, source: Source, writer: TableWriter) -> None:
-        self._source, self._writer = source, writer
+    def __init__(self, source: Source, writer: TableWriter, series: SeriesTable) -> None:
+        self._source, self._writer, self._series = source, writer, series
 
     def add(self, table: str, rows: Sequence[Experiment], problems: Problems) -> list[Experiment]:
         """Append what the files of these experiments hold; those of them that have any."""
         if table == "predictions":
             return self._add_predictions(rows, problems)
         found = self._find(table, rows, problems)
-        self._writer.append(table, _series_columns(found) if table == "series" else _record_columns(table, found))
+        if table == SERIES:
+            self._series.add(found)
+        else:
+            self._writer.append(table, _record_columns(table, found))
         return [row for row, items in found if items]
 
     def _find(self, table: str, rows: Sequence[Experiment], problems: Problems) -> Found:
@@ -107,18 +110,3 @@ def _each(
 def _record_columns(table: str, found: Found) -> dict[str, Array]:
     names, fields = [column.name for column in SCHEMA[table]], _FIELDS[table]
     return transposed(names, [(row.rev, row.label, *fields(one)) for row, items in found for one in items])
-
-
-def _series_columns(found: Found) -> dict[str, Array]:
-    series = [(row, one) for row, items in found for one in items]
-    if not series:
-        return {}
-    lengths = [len(one.steps) for _, one in series]
-    return {
-        "rev": repeated([row.rev for row, _ in series], lengths),
-        "name": repeated([row.label for row, _ in series], lengths),
-        "stage": repeated([one.stage for _, one in series], lengths),
-        "metric": repeated([one.name for _, one in series], lengths),
-        "step": np.concatenate([np.frombuffer(one.steps) for _, one in series]),
-        "value": np.concatenate([np.frombuffer(one.values) for _, one in series]),
-    }

@@ -8,6 +8,7 @@ from tui.core.runs import Run
 from tui.store.file_tables import FileTables, Source
 from tui.store.row_tables import commit_columns, experiment_columns, hash_columns, run_columns
 from tui.store.schema import SCHEMA
+from tui.store.series_table import SERIES, SeriesTable
 from tui.store.table_writer import Columns, TableWriter
 from tui.store.value_tables import metric_columns, param_columns
 
@@ -19,11 +20,13 @@ class Tables:
 
     def __init__(self, connection: Any, source: Source) -> None:
         self._writer = TableWriter(connection)
-        self._files = FileTables(source, self._writer)
+        self._series = SeriesTable(connection)
+        self._files = FileTables(source, self._writer, self._series)
         self._held: dict[str, Any] = {}
         self._known: dict[str, dict[RowKey, Experiment]] = {}
         for table, columns in SCHEMA.items():
-            self._writer.create(table, [(column.name, column.type) for column in columns])
+            if table != SERIES:
+                self._writer.create(table, [(column.name, column.type) for column in columns])
 
     def fill(self, names: Iterable[str], experiments: Sequence[Experiment], runs: Sequence[Run]) -> list[str]:
         """Bring the tables of these names up to date; what could not be read, with the name of its experiment."""
@@ -57,7 +60,10 @@ class Tables:
         known = self._known.setdefault(table, {})
         now = {(row.rev, row.label): row for row in rows}
         stale = [key for key, row in known.items() if may_change(row) or now.get(key) != row]
-        self._writer.remove(table, stale)
+        if table == SERIES:
+            self._series.remove(stale)
+        else:
+            self._writer.remove(table, stale)
         for key in stale:
             del known[key]
         wanted = [row for key, row in now.items() if key not in known]
