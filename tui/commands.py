@@ -5,7 +5,7 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-Scope = Literal["app", "experiments", "run", "compare", "examples", "launch"]
+Scope = Literal["app", "experiments", "run", "compare", "examples", "launch", "query"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,7 @@ COMMANDS: dict[Scope, tuple[Command, ...]] = {
         Command("stop", "x", "Stop run", "Stop the run of the row; asks first", writes=True),
         Command("copy_rev", "y", "Copy SHA", "Copy the full SHA of the row"),
         Command("copy_name", "Y", "Copy name", "Copy the name of the row"),
+        Command("query", "Q", "Query", "Ask in SQL about everything that ever ran"),
         Command("reload", "r", "Reload", "Read the project again now"),
         Command("back", "escape", "Back", "Clear the filter"),
     ),
@@ -142,6 +143,18 @@ COMMANDS: dict[Scope, tuple[Command, ...]] = {
         Command("copy_example", "y", "Copy", "Copy the example: prompt, reference and both answers"),
         Command("reload", "r", "Reload", "Read the results again now"),
         Command("back", "escape,backspace", "Back", "Back to the comparison", footer=True),
+    ),
+    "query": (
+        Command("run", "ctrl+r,f5,ctrl+enter,ctrl+j", "Run", "Run the query; a running one gives way", footer=True),
+        Command("cancel", "", "Cancel", "Give up the running query; or ctrl+c"),
+        Command("toggle_tables", "f2,ctrl+t", "Tables", "Tables and columns; enter puts a name in", footer=True),
+        Command("open_saved", "f3,ctrl+o", "Saved", "Choose a saved query and its values", footer=True),
+        Command("open_history", "f4,ctrl+l", "History", "Choose a query that was run before", footer=True),
+        Command("switch_focus", "tab", "Next pane", "Move between the query, the rows and the tables"),
+        Command("copy_rows", "f8,y", "Copy rows", "Copy all rows as CSV, Markdown or JSON", footer=True),
+        Command("copy_row", "Y", "Copy row", "Copy the full values of the row, separated by tabs"),
+        Command("view_row", "v", "Whole row", "Show every value of the row in full; enter opens its experiment"),
+        Command("back", "escape", "Back", "Cancel the running query; else back to the experiments", footer=True),
     ),
     "launch": (
         Command("launch", "ctrl+s", "Launch", "Start the run", footer=True, writes=True),

@@ -34,6 +34,10 @@ class ViewState:
     """The metric to judge by; None chooses one."""
     only_differences: bool = True
     """Whether a comparison leaves out equal rows."""
+    query: str = ""
+    """SQL in the editor."""
+    queries: tuple[str, ...] = ()
+    """SQL that was run, the last one at the end."""
 
 
 class Settings:

@@ -261,7 +261,7 @@ ORACLES: dict[str, list[tuple[Callable[[GitStore], pl.DataFrame], Callable[[GitS
         (lambda store: leaderboard(store, False, Key("metric", "test/loss")), lambda _: {"metric": "test/loss"}),
     ],
     "param_effect": [(param_effect, lambda _: {"param": "train.lora.r", "metric": "test/exact_match"})],
-    "best_points": [(best_points, lambda _: {"metric": "train/loss"})],
+    "best_points": [(best_points, lambda _: {"curve": "train/loss"})],
     "best_by_method": [
         (lambda store: best_by_method(store, True, EXACT), lambda _: {"metric": "test/exact_match"}),
         (lambda store: best_by_method(store, False, Key("metric", "test/loss")), lambda _: {"metric": "test/loss"}),

@@ -47,7 +47,8 @@ def _words(facts: dict[str, Any]) -> tuple[str, str]:
     lines = [line.strip() for line in str(facts.get("exception_message", "")).splitlines()]
     message = lines[0] if lines else ""
     more = next((line for line in lines[1:] if line.startswith(("Did you mean", "Candidate bindings"))), "")
-    return message, more.replace(": : ", ": ") or HINT
+    hint = "" if facts.get("exception_type") == "Parser" else HINT
+    return message, more.replace(": : ", ": ") or hint
 
 
 def _nearest(name: str, known: list[str]) -> str:

@@ -1,4 +1,4 @@
--- Where a series was best and where it ended, for every experiment and stage; $metric is its name.
+-- Where a series was best and where it ended, for every experiment and stage; $curve is its name.
 SELECT
     name,
     rev,
@@ -11,5 +11,5 @@ SELECT
     last,
     last_step
 FROM series_summary
-WHERE metric = $metric
+WHERE metric = $curve
 ORDER BY name, rev, stage

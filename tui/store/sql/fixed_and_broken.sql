@@ -1,4 +1,4 @@
--- Examples that one experiment gets right and the other wrong; $baseline and $candidate are revisions.
+-- Examples that one experiment gets right and the other wrong; $baseline and $candidate are names or revisions.
 SELECT
     old.id,
     old.category,
@@ -7,7 +7,7 @@ SELECT
     old.reference,
     old.prediction AS baseline_prediction,
     new.prediction AS candidate_prediction
-FROM (SELECT * FROM predictions WHERE rev = $baseline) AS old
-JOIN (SELECT * FROM predictions WHERE rev = $candidate) AS new USING (id)
+FROM (SELECT * FROM predictions WHERE $baseline IN (rev, name)) AS old
+JOIN (SELECT * FROM predictions WHERE $candidate IN (rev, name)) AS new USING (id)
 WHERE old.exact_match <> new.exact_match
 ORDER BY change, old.category NULLS LAST, old.id

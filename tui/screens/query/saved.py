@@ -1,0 +1,24 @@
+"""What the parameters of saved queries can be, found by queries."""
+
+from collections.abc import Sequence
+
+from tui.core.ports import Runner, Store
+from tui.core.queries import SavedQuery
+
+_CHOICES = {
+    "metric": "SELECT DISTINCT key FROM metrics WHERE value IS NOT NULL ORDER BY key",
+    "param": "SELECT DISTINCT key FROM params ORDER BY key",
+    "curve": "SELECT DISTINCT metric FROM series_summary ORDER BY metric",
+    "baseline": "SELECT name FROM experiments",
+    "candidate": "SELECT name FROM experiments",
+}
+
+
+def choices(store: Store, runner: Runner, query: SavedQuery) -> dict[str, Sequence[str]]:
+    """Values for every parameter; none for one that nobody can list."""
+    runs = runner.runs()
+    found: dict[str, Sequence[str]] = {}
+    for name in query.parameters:
+        sql = _CHOICES.get(name)
+        found[name] = [str(row[0]) for row in store.query(sql, runs).rows] if sql is not None else ()
+    return found

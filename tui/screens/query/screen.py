@@ -1,0 +1,268 @@
+"""Ask in SQL: an editor above, the rows below, the tables at the side."""
+
+import threading
+from datetime import datetime
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+
+from tui.commands import Scope, bindings
+from tui.core.errors import UserError
+from tui.core.ports import QueryResult
+from tui.core.queries import QueryError, place_in
+from tui.core.table_text import as_csv, as_json, as_markdown, cell_text
+from tui.screens.base import Bench
+from tui.screens.dialogs import Choose, TextDialog
+from tui.screens.query.asking import AskingScreen
+from tui.screens.query.catalog import Catalog
+from tui.screens.query.history import remembered
+from tui.screens.query.messages import Answered, Failed, Found
+from tui.screens.query.rows import ResultRows
+from tui.screens.run.screen import RunScreen
+from tui.widgets.keybar import KeyBar
+from tui.widgets.line import Line
+from tui.widgets.sql_editor import SqlEditor
+from tui.widgets.table import VirtualTable
+from tui.widgets.text import neutral
+
+LIMIT = 10_000
+TIMEOUT_S = 60.0
+_TICK_S = 0.1
+_WIDE = 120  # columns of the terminal from which on the tables stand at the side
+_EXAMPLE = "SELECT name, value FROM metrics WHERE key = 'test/loss' ORDER BY value"
+_FORMS = {"CSV": as_csv, "Markdown": as_markdown, "JSON": as_json}
+
+
+class QueryScreen(AskingScreen):
+    """One query at a time; what was asked before is kept."""
+
+    scope: ClassVar[Scope] = "query"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("query"),
+        Binding("ctrl+c", "cancel", "Cancel", show=False, priority=True),  # the editor copies with it otherwise
+    ]
+    DEFAULT_CSS = """
+    QueryScreen {
+        #panes { height: 1fr; }
+        #editor { height: 30%; min-height: 6; max-height: 16; border: round $foreground 30%; padding: 0 1; }
+        #editor { border-title-color: $foreground; &:focus { border: round $primary; } }
+        #problem { display: none; color: $text-error; }
+        #problem.-mild { color: $text-warning; }
+        #table { height: 1fr; }
+        #catalog { display: none; }
+        #catalog.-shown { display: block; }
+        &:ansi #editor, &:ansi #editor:focus { border: round ansi_default; }
+    }
+    """
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(bench)
+        self._began: datetime | None = None
+        self._cancelled = threading.Event()
+        self._rows = ResultRows(QueryResult((), (), False), 0)
+        self._outcome = Content()
+
+    def compose(self) -> ComposeResult:
+        """Title, editor, rows, tables."""
+        state = self.bench.settings.state
+        yield Line(id="title", classes="title")
+        with Horizontal(id="panes"):
+            with Vertical():
+                editor = SqlEditor(state.query, placeholder=_EXAMPLE, id="editor")
+                editor.border_title = "SQL"
+                yield editor
+                yield VirtualTable(id="table", classes="box", placeholder="^r runs the query, f3 opens a saved one")
+            yield Catalog(self.bench.store.sql_tables(), id="catalog", classes="box")
+        yield Line(id="problem")
+        yield Line(id="status")
+        yield KeyBar("query")
+
+    def on_mount(self) -> None:
+        """Start where the last session ended."""
+        self._timer = self.set_interval(_TICK_S, self._show_title, pause=True)
+        self.query_one(Catalog).set_class(self.app.size.width >= _WIDE, "-shown")
+        self._editor.move_cursor(self._editor.document.end)
+        self._editor.focus()
+        self._show_title()
+
+    def on_unmount(self) -> None:
+        """Nobody waits for rows any more."""
+        self._cancelled.set()
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether rows are waited for."""
+        return self._began is not None
+
+    def is_available(self, action: str) -> bool:
+        """Rows can be copied and looked at once there are any."""
+        if action == "cancel":
+            return self.is_asking
+        if action in {"copy_rows", "copy_row", "view_row"}:
+            return bool(self._rows.num_rows)
+        return True
+
+    # Running
+
+    def action_run(self) -> None:
+        """Run what is in the editor; a query that still runs gives way."""
+        sql = self._editor.text.strip()
+        if not sql:
+            self.notify("Nothing to run: type a query, or open a saved one with f3")
+            return
+        self._cancelled.set()
+        self._cancelled = threading.Event()
+        self._request += 1
+        self._began = self.bench.clock()
+        state = self.bench.settings.state
+        self.bench.settings.update(query=self._editor.text, queries=remembered(state.queries, sql))
+        self._show_problem("")
+        self._timer.resume()
+        self._show_title()
+        self._query(self._request, self._editor.text, self._cancelled, self._began)
+
+    @work(thread=True, exclusive=True, group="query", exit_on_error=False)
+    def _query(self, request: int, sql: str, cancelled: threading.Event, began: datetime) -> None:
+        bench = self.bench
+        try:
+            result = bench.store.query(sql, bench.runner.runs(), LIMIT, TIMEOUT_S, cancelled)
+        except UserError as error:
+            self.post_message(Failed(request, error))
+        else:
+            elapsed = (bench.clock() - began).total_seconds()
+            self.post_message(Answered(request, result, elapsed))
+
+    def action_cancel(self) -> None:
+        """Give up the query that runs."""
+        self._cancelled.set()
+
+    def worker_crashed(self, group: str) -> None:
+        """No rows will come."""
+        if group == "query":
+            self._end()
+
+    def _end(self) -> None:
+        self._began = None
+        self._timer.pause()
+        self._show_title()
+
+    @on(Answered)
+    def _show_rows(self, message: Answered) -> None:
+        if message.request != self._request:
+            return
+        result, table = message.result, self._table
+        self._rows = ResultRows(result, message.request)
+        is_first_a_name = bool(result.columns) and result.columns[0] == "name"
+        table.set_columns(self._rows.columns(), frozen=1 if is_first_a_name else 0)
+        table.placeholder = "no rows"
+        table.set_rows(self._rows)
+        table.move_cursor(0)
+        count = f"{'first ' if result.truncated else ''}{len(result.rows):,} row{'' if len(result.rows) == 1 else 's'}"
+        table.border_title = Content(f"{count}, {len(result.columns)} columns").markup
+        self._outcome = Content.assemble(
+            (f"✓ {count}", "$text-warning" if result.truncated else "$text-success"),
+            (f" in {message.elapsed_s:.2f} s", "dim"),
+            (" (there are more: LIMIT, or finetui query --limit)" if result.truncated else "", "dim"),
+        )
+        self.show_status("; ".join(f"left out: {note}" for note in result.notes))
+        self._end()
+
+    @on(Failed)
+    def _show_failure(self, message: Failed) -> None:
+        if message.request != self._request:
+            return
+        error, was_cancelled = message.error, self._cancelled.is_set()
+        self._outcome = Content.styled("⊘ cancelled", "$text-warning") if was_cancelled else Content()
+        place = ""
+        if isinstance(error, QueryError) and error.position is not None:
+            line, column = place_in(self._editor.text, error.position)
+            place = f"line {line}, column {column}: "
+            self._editor.mark(error.position)
+        self._show_problem("" if was_cancelled else f"✗ {place}{error}")
+        self._end()
+
+    # Showing
+
+    def _show_title(self) -> None:
+        state = self._outcome
+        if self._began is not None:
+            elapsed = (self.bench.clock() - self._began).total_seconds()
+            state = Content.assemble((f"◐ running {elapsed:.1f} s", "$text-accent"), ("  esc cancels", "dim"))
+        title = Content.assemble(("Query", "bold"), f"  {neutral(self.bench.store.root.name)}  ")
+        self.query_one("#title", Line).text = title + state
+
+    def _show_problem(self, text: str) -> None:
+        line = self.query_one("#problem", Line)
+        line.display = bool(text)
+        line.text = neutral(text)
+
+    def show_status(self, text: str) -> None:
+        """One line below."""
+        self.query_one("#status", Line).text = Content.styled(neutral(text), "dim")
+
+    # Rows
+
+    @on(VirtualTable.Activated)
+    def _open_experiment(self, message: VirtualTable.Activated) -> None:
+        name = self._rows.experiment(int(message.key))
+        if name is None:
+            self.action_view_row()
+        else:
+            self._find(self._request, name)
+
+    @work(thread=True, exclusive=True, group="find", exit_on_error=False)
+    def _find(self, request: int, name: str) -> None:
+        try:
+            found = self.bench.store.resolve(name, self.bench.runner.runs())
+        except UserError as error:
+            self.post_message(Found(request, error))
+        else:
+            self.post_message(Found(request, found))
+
+    @on(Found)
+    def _found(self, message: Found) -> None:
+        if message.request != self._request or self.app.screen is not self:
+            return
+        if isinstance(message.experiment, UserError):
+            self._show_problem(f"✗ {message.experiment}")
+        else:
+            self.app.push_screen(RunScreen(self.bench, message.experiment))
+
+    def action_view_row(self) -> None:
+        """Every value of the row in full."""
+        row = self._rows.result.rows[self._table.cursor_row]
+        pairs = zip(self._rows.result.columns, row, strict=True)
+        lines = [f"{column}: {'NULL' if value is None else cell_text(value)}" for column, value in pairs]
+        self.app.push_screen(TextDialog("Row", neutral("\n".join(lines), multiline=True)))
+
+    def action_copy_row(self) -> None:
+        """Copy the row, its values separated by tabs."""
+        row = self._rows.result.rows[self._table.cursor_row]
+        self.app.copy_to_clipboard("\t".join(map(cell_text, row)))
+        self.notify("Copied the row")
+
+    def action_copy_rows(self) -> None:
+        """Copy all rows in a form of choice."""
+        forms = list(_FORMS)
+        self.app.push_screen(Choose("Copy as", forms, None), lambda index: self._copy(forms, index))
+
+    def _copy(self, forms: list[str], index: int | None) -> None:
+        if index is not None:
+            result = self._rows.result
+            text = _FORMS[forms[index]](result.columns, result.rows)
+            self.app.copy_to_clipboard(text)
+            self.notify(f"Copied {len(result.rows):,} rows as {forms[index]}, {len(text.encode()) / 1000:,.1f} kB")
+
+    def action_back(self) -> None:
+        """One layer out: the running query, the side list or the rows, the screen."""
+        if self.is_asking:
+            self._cancelled.set()
+        elif self.query_one(Catalog).has_focus:
+            self._editor.focus()
+        else:
+            self.bench.settings.update(query=self._editor.text)
+            self.dismiss()
