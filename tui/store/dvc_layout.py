@@ -5,6 +5,7 @@ only module that imports dvc, which costs half a second and changes the process 
 It takes no lock of DVC's, needs no network and writes nothing into the project.
 """
 
+import io
 import json
 import os
 import posixpath
@@ -23,13 +24,14 @@ _MAX_REASON = 400
 def main() -> None:
     """Answer requests until there are no more."""
     answers = _own_stdout()
+    _read_blobs_whole()
     requests = _requests()
     for request in iter(requests.get, None):
         root, rev = request.get("root", ""), request.get("rev", "")
         try:
             answer: dict[str, Any] = {"layout": layout(root, rev)}
         except Exception as error:  # noqa: BLE001 - whatever one revision makes DVC do must not hide the others
-            answer = {"problem": reason(error)}
+            answer = {"problem": reason(error), "is_final": type(error).__name__ != "SCMError"}
         answers.write(json.dumps({"root": root, "rev": rev, **answer}, default=str) + "\n")
         answers.flush()
 
@@ -78,6 +80,19 @@ def layout(root: str, rev: str) -> dict[str, Any]:
             "stages": stages,
             "problems": problems,
         }
+
+
+def _read_blobs_whole() -> None:
+    """Make DVC read blobs at once: pygit2's stream waits for ever for one that is missing."""
+    import pygit2
+
+    stream = pygit2.BlobIO
+
+    def read(blob: Any, **filters: Any) -> Any:
+        content = io.BytesIO(blob.data)
+        return stream(blob, **filters) if filters else content
+
+    vars(pygit2)["BlobIO"] = read
 
 
 @lru_cache(maxsize=4)

@@ -107,6 +107,8 @@ class CommitFiles:
             blob = self._repository[self.identity(path)]
         except pygit2.GitError as error:
             raise OSError(f"its Git object is corrupt: {error}") from error
+        if not isinstance(blob, pygit2.Blob):
+            raise OSError("is a submodule")
         if blob.size > MAX_BYTES:
             raise OSError(f"is larger than {MAX_BYTES // 2**20} MiB")
         return bytes(blob.data)

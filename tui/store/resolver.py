@@ -32,7 +32,7 @@ class Answer:
     problem: str = ""
     """Why it could not."""
     is_final: bool = True
-    """Whether it would say the same again; not so if DVC itself failed."""
+    """Whether it would say the same again; not so if DVC itself failed, or lacks an object of Git."""
 
 
 class Resolver:
@@ -140,7 +140,7 @@ def _decode(line: str, root: str) -> tuple[str, Answer] | None:
         return None
     if isinstance(layout, dict):
         return found["rev"], Answer(layout)
-    return found["rev"], Answer(None, f"DVC says: {problem}")
+    return found["rev"], Answer(None, f"DVC says: {problem}", found.get("is_final") is not False)
 
 
 _shared: list[Resolver] = []
