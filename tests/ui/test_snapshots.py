@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.ui import project, story
+from tests.ui import examples, project, story
 from tests.ui.driving import text_of, until
 from tui.app import FinetuiApp
 from tui.screens.base import PollingScreen
@@ -65,6 +65,31 @@ def test_run(snap_compare: Any, size: tuple[int, int]) -> None:
 def test_compare(snap_compare: Any, size: tuple[int, int]) -> None:
     gesture = after("j", "space", "space", "space", "c", seen="train/loss  1 of 6")
     assert snap_compare(app(), terminal_size=size, run_before=gesture)
+
+
+def examined(theme: str = "textual-dark") -> FinetuiApp:
+    """The app on a project with per-example results."""
+    settings = Settings()
+    settings.update(theme=theme)
+    return FinetuiApp(examples.store(), project.runner(), settings, clock=lambda: project.NOW)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_compare_with_examples(snap_compare: Any, size: tuple[int, int]) -> None:
+    gesture = after("j", "space", "space", "space", "c", seen="p 2e-12" if size[0] > 100 else "p 0.340")
+    assert snap_compare(examined(), terminal_size=size, run_before=gesture)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_examples(snap_compare: Any, size: tuple[int, int]) -> None:
+    async def gesture(pilot: Any) -> None:
+        await after("j", "space", "space", "c", seen="p 0.340")(pilot)
+        await pilot.press("e")
+        await until(pilot, lambda: "10 fixed or broken" in text_of(pilot.app))
+        await pilot.press("j")
+        await pilot.pause(0.1)
+
+    assert snap_compare(examined(), terminal_size=size, run_before=gesture)
 
 
 @pytest.mark.parametrize("size", SIZES)
