@@ -190,11 +190,11 @@ def _encode(key: str, series: Sequence[Series]) -> tuple[list[tuple[str, bytes]]
 def _regular(steps: "array[float]") -> list[float] | None:
     """Start and stride of steps that are exactly as far apart; None for others."""
     stride = steps[1] - steps[0] if len(steps) > 1 else 0.0
-    return [steps[0], stride] if np.array_equal(_spaced(len(steps), steps[0], stride), np.frombuffer(steps)) else None
+    return [steps[0], stride] if _spaced(len(steps), steps[0], stride).tobytes() == steps.tobytes() else None
 
 
 def _spaced(length: int, start: float, stride: float) -> Any:
-    with np.errstate(over="ignore"):  # then they are not equal
+    with np.errstate(over="ignore", invalid="ignore"):  # then they are not equal
         return start + stride * np.arange(length, dtype=np.float64)
 
 
