@@ -1,14 +1,14 @@
 """Which columns a table of experiments gets, in which order, and how it is sorted by them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import total_ordering
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pipeline.contract.metrics import Direction, direction
 from pipeline.contract.paths import METRICS_DIR
+from tui.core.column_index import KeyIndex
 from tui.core.experiments import Experiment
-from tui.core.keys import MISSING, Key, Side, all_keys, same, varying
+from tui.core.keys import MISSING, Key
 from tui.core.methods import TOLD, applies, method_of
 from tui.core.values import format_param, format_value
 
@@ -57,30 +57,26 @@ class Column:
 
 def choose_columns(experiments: Sequence[Experiment]) -> list[Column]:
     """The method, params that vary, metrics that vary, then what is the same in all rows; each by importance."""
-    params, metrics = _columns(experiments, "param"), _columns(experiments, "metric")
-    methods = {method_of(experiment) for experiment in experiments} - {None}
+    index = KeyIndex()
+    index.update(experiments)
+    return columns_of(index)
+
+
+def columns_of(index: KeyIndex) -> list[Column]:
+    """Columns of rows that were looked at before."""
+    methods = index.methods
     columns = [Column("method", "method", "method", "none", len(methods) > 1)] if methods else []
+    params = [
+        Column("param", key.text, short_title(key), "none", varies, key) for key, varies in index.params.known_keys()
+    ]
+    metrics = [
+        Column("metric", key.text, short_title(key), direction(key.text), varies, key)
+        for key, varies in index.metrics.known_keys()
+    ]
     rest = [column for column in params if not (methods and column.text in TOLD)]
     rest = sorted(rest, key=lambda column: _position(_FIRST_PARAMS, column.text))
     rest += sorted(metrics, key=lambda column: metric_order(column.text))
     return columns + [column for column in rest if column.varies] + [column for column in rest if not column.varies]
-
-
-def _columns(experiments: Sequence[Experiment], side: Side) -> list[Column]:
-    candidates = varying(experiments, side)
-    names = {name for _, name in candidates}
-    columns = []
-    for key in all_keys(experiments, side):
-        way = direction(key.text) if side == "metric" else "none"
-        column = Column(side, key.text, short_title(key), way, key.name in names, key)
-        columns.append(replace(column, varies=_varies(column, experiments)) if column.varies else column)
-    return columns
-
-
-def _varies(column: Column, experiments: Sequence[Experiment]) -> bool:
-    values = (value for value in map(column.value, experiments) if value is not MISSING)
-    first = next(values, MISSING)
-    return any(not same(value, first) for value in values)
 
 
 def metric_order(text: str) -> tuple[int, str]:
@@ -104,36 +100,34 @@ def short_title(key: Key) -> str:
     return f"{stage}:{key.name}"
 
 
-@total_ordering
-class _Ordered:
-    """A value that can be compared with any other: numbers before text, text before the rest."""
+class _Backwards:
+    """A text that sorts the other way round."""
 
-    __slots__ = ("_descending", "_rank", "_value")
+    __slots__ = ("text",)
 
-    def __init__(self, value: Any, descending: bool) -> None:
-        if isinstance(value, int | float):
-            self._rank = 0
-        else:
-            self._rank = 1 if isinstance(value, str) else 2
-            value = str(value).casefold()
-        self._value, self._descending = value, descending
+    def __init__(self, text: str) -> None:
+        self.text = text
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Ordered) and (self._rank, self._value) == (other._rank, other._value)
+        return isinstance(other, _Backwards) and self.text == other.text
 
-    def __lt__(self, other: "_Ordered") -> bool:
-        one, two = (other, self) if self._descending else (self, other)
-        return bool((one._rank, one._value) < (two._rank, two._value))
+    def __lt__(self, other: "_Backwards") -> bool:
+        return other.text < self.text
 
     __hash__ = None  # type: ignore[assignment]  # only ever compared
 
 
-def sort_key(column: Column, descending: bool = False) -> Callable[[Experiment], tuple[bool, Any]]:
-    """Key function for `sorted`; what is missing, or not a number, comes last in both directions."""
+def sort_key(column: Column, descending: bool = False) -> Callable[[Experiment], tuple[bool, int, Any]]:
+    """Key function for `sorted`: numbers before text, text before the rest; what is missing, or not a number, comes
+    last in both directions."""
 
-    def key(experiment: Experiment) -> tuple[bool, Any]:
+    def key(experiment: Experiment) -> tuple[bool, int, Any]:
         value = column.value(experiment)
-        missing = value is MISSING or value is None or value != value
-        return missing, 0 if missing else _Ordered(value, descending)
+        if value is MISSING or value is None or value != value:
+            return True, 0, 0
+        if isinstance(value, int | float):
+            return False, 0, -value if descending else value
+        text, rank = str(value).casefold(), 1 if isinstance(value, str) else 2
+        return (False, -rank, _Backwards(text)) if descending else (False, rank, text)
 
     return key

@@ -6,10 +6,9 @@ from enum import Enum
 from typing import Any, Final, Literal
 
 from tui.core.experiments import Experiment, flatten
+from tui.core.memo import Memo
 
 Side = Literal["param", "metric"]
-_MAX_KNOWN = 50_000
-_known: dict[int, tuple[Any, Mapping[str, Any]]] = {}
 
 
 class Missing(Enum):
@@ -48,15 +47,29 @@ class Key:
         return MISSING
 
 
-def flat(document: Any) -> Mapping[str, Any]:
-    """Leaves of a document by dotted key; worked out once per document, which must not change."""
-    known = _known.get(id(document))
-    if known is None or known[0] is not document:
-        if len(_known) >= _MAX_KNOWN:
-            _known.clear()
-        # the document is kept with its leaves, so that no other one can get its id
-        known = _known[id(document)] = (document, {key: value for key, value in flatten(document) if key})
-    return known[1]
+def _flatten(document: Any) -> Mapping[str, Any]:
+    if not isinstance(document, dict):
+        return {key: value for key, value in flatten(document) if key}
+    if all(type(key) is str and key and type(value) is not dict for key, value in document.items()):
+        return document  # as metrics of finetui are: nothing to flatten, nothing to keep
+    leaves: dict[str, Any] = {}
+    _add_leaves(document, "", leaves)
+    leaves.pop("", None)
+    return leaves
+
+
+def _add_leaves(document: dict[Any, Any], prefix: str, leaves: dict[str, Any]) -> None:
+    """As `flatten` says, without its cost: there may be millions of leaves."""
+    for key, value in document.items():
+        name = f"{prefix}.{key}" if prefix else str(key)
+        if isinstance(value, dict) and value:
+            _add_leaves(value, name, leaves)
+        else:
+            leaves[name] = value
+
+
+flat: Memo[Mapping[str, Any]] = Memo(_flatten)
+"""Leaves of a document by dotted key; a document must not change."""
 
 
 def all_keys(experiments: Iterable[Experiment], side: Side) -> list[Key]:
@@ -75,20 +88,6 @@ def all_keys(experiments: Iterable[Experiment], side: Side) -> list[Key]:
         for name, paths in owners.items()
         for path in (paths if len(paths) > 1 else [None])
     ]
-
-
-def varying(experiments: Iterable[Experiment], side: Side) -> set[tuple[str, str]]:
-    """(file, name) of all keys that do not have the same value wherever they are there."""
-    first: dict[str, dict[str, Any]] = {}
-    found: set[tuple[str, str]] = set()
-    for experiment in experiments:
-        for path, document in (experiment.params if side == "param" else experiment.metrics).items():
-            known = first.setdefault(path, {})
-            for name, value in flat(document).items():
-                other = known.setdefault(name, value)
-                if other is not value and not same(value, other):
-                    found.add((path, name))
-    return found
 
 
 def same(one: Any, other: Any) -> bool:

@@ -1,12 +1,13 @@
 """What a finetui experiment does with the model, in a few words, and which of its params have any effect on that."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from tui.core.experiments import Experiment, flatten
-from tui.core.keys import MISSING, Key
+from tui.core.keys import MISSING, flat
+from tui.core.memo import Memo
 
 Get = Callable[[str], Any]
 """Value of a dotted key; MISSING where there is none."""
@@ -17,6 +18,11 @@ TOLD = {
 }  # fmt: skip
 """Params that the name of the method tells."""
 
+_NAMING = (
+    "train.objective", "train.peft", "train.lora.init", "train.lora.dora", "train.lora.rslora",
+    "train.lora.quantization", "reward.objective", "align.objective", "align.rewards.reward_model",
+)  # fmt: skip
+"""Params that the name of the method is made of."""
 _PEFTS = {"none": "full", "prompt_tuning": "prompt tuning", "prefix_tuning": "prefix tuning", "p_tuning": "p tuning"}
 _HANDED_ON = {"none": "base", "teacher": "teacher", "merge": "merge"}
 _STARTED = ("pissa", "olora")
@@ -137,7 +143,10 @@ NEEDS: tuple[Need, ...] = (
 
 def method_of(experiment: Experiment) -> str | None:
     """What a finetui experiment does with the model: `base`, `dora`, `distill full`, `lora + dpo`; None elsewhere."""
-    get = _getter(experiment)
+    return effects_of(experiment.params).method
+
+
+def _method(get: Get) -> str | None:
     if not all(isinstance(get(key), str) for key in ("train.objective", "train.peft")):
         return None
     steps = [_adapted(get)]
@@ -170,8 +179,58 @@ def _lora_name(get: Get) -> str:
 
 def applies(name: str, experiment: Experiment) -> bool:
     """Whether a param of a finetui experiment has any effect: the rank means nothing to a soft prompt."""
-    needs = needs_of(name)
-    return not needs or method_of(experiment) is None or unmet(name, _getter(experiment)) is None
+    return effects_of(experiment.params).applies(name)
+
+
+class Effects:
+    """What the params that decide say: the method, and what else has any effect."""
+
+    def __init__(self, deciding: Mapping[str, Any]) -> None:
+        """Takes the values of the params that decide."""
+        self._get: Get = lambda name: deciding.get(name, MISSING)
+        self.method = _method(self._get)
+        """None for an experiment that finetui did not make."""
+        self._known: dict[str, bool] = {}
+
+    def applies(self, name: str) -> bool:
+        """Whether a param has any effect."""
+        if self.method is None:
+            return True
+        known = self._known.get(name)
+        if known is None:
+            known = self._known[name] = unmet(name, self._get) is None
+        return known
+
+
+_NONE_OF_OURS = Effects({})
+_MAX_EFFECTS = 10_000
+_by_values: dict[tuple[Any, ...], Effects] = {}
+
+
+def _effects(params: Mapping[str, Any]) -> Effects:
+    leaves: dict[str, Any] = {}
+    for document in reversed(list(params.values())):  # of two files that have a key the first one counts
+        leaves.update(flat(document))
+    if "train.objective" not in leaves or "train.peft" not in leaves:
+        return _NONE_OF_OURS
+    deciding = {name: leaves[name] for name in _deciding() if name in leaves}
+    # few methods are tried with thousands of learning rates; 1 and true are told apart
+    values = tuple((name, type(value), repr(value)) for name, value in deciding.items())
+    known = _by_values.get(values)
+    if known is None:
+        if len(_by_values) >= _MAX_EFFECTS:
+            _by_values.clear()
+        known = _by_values[values] = Effects(deciding)
+    return known
+
+
+effects_of: Memo[Effects] = Memo(_effects)
+"""What the params of an experiment (file -> values) decide."""
+
+
+@cache
+def _deciding() -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*_NAMING, *(need.key for need in NEEDS if need.key)]))
 
 
 def unmet(name: str, get: Get) -> Need | None:
@@ -187,10 +246,6 @@ def needs_of(name: str) -> tuple[Need, ...]:
 
 def _begins(name: str, starts: tuple[str, ...]) -> bool:
     return any(name.startswith(start) if start.endswith(".") else name == start for start in starts)
-
-
-def _getter(experiment: Experiment) -> Get:
-    return lambda name: Key("param", name).value(experiment)
 
 
 def _value(get: Get, name: str) -> Any:
