@@ -95,6 +95,17 @@ def test_what_is_no_number_in_both_is_no_score() -> None:
     assert [score.key for score in compare_examples(old, new).scores] == ["exact_match"]
 
 
+def test_columns_of_unheard_types_are_no_trouble() -> None:
+    num = 4
+    hostile = {"category": [["a"]] * num, "prompt": [1, 2, 3, 4], "prompt_new": [1] * num, "when": [{"a": 1}] * num}
+    one = frame([True, False] * 2, **hostile)
+    comparison = compare_examples(one, frame([True] * num, prompt=["1", "2", "3", "9"], prompt_new=["x"] * num))
+    assert (comparison.num_shared, exact(comparison).num_fixed) == (3, 1)
+    assert comparison.categories.keys() == {"files", "git"}
+    assert "cannot be joined" in compare_examples(one, one.with_columns(id=pl.Series([[1]] * num))).problem
+    assert [score.key for score in scores_of(one)] == ["exact_match", "prompt_new"]
+
+
 def test_missing_and_non_finite_scores_leave_their_example_out() -> None:
     old = frame([True] * 5, chrf=[1.0, None, float("nan"), 4.0, 5.0])
     new = frame([True] * 5, chrf=[2.0, 2.0, 2.0, float("inf"), 6.0])

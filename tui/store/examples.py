@@ -17,7 +17,7 @@ _BASE_MODEL = "base_"
 
 def scores_of(frame: Any) -> list[Score]:
     """Mean of every score of the per-example results, with its interval."""
-    frame, _ = _distinct(frame)
+    frame, _ = _distinct(_readable(frame))
     scores = (_score(key, _numbers(frame, key)) for key in _score_keys(frame))
     return [score for score in scores if score is not None]
 
@@ -27,6 +27,7 @@ def compare_examples(baseline: Any, candidate: Any, key: str | None = None, limi
     num_baseline, num_candidate = baseline.height, candidate.height
     if not num_baseline or not num_candidate:
         return ExampleComparison(num_baseline, num_candidate)
+    baseline, candidate = _readable(baseline), _readable(candidate)
     if _ID not in baseline.columns or _ID not in candidate.columns:
         problem = f"the per-example results cannot be joined: they have no column `{_ID}`"
         return ExampleComparison(num_baseline, num_candidate, problem=problem)
@@ -46,28 +47,31 @@ def compare_examples(baseline: Any, candidate: Any, key: str | None = None, limi
     )
 
 
+def _readable(frame: Any) -> Any:
+    """Ids and texts as text; without those that are lists or records."""
+    import polars as pl
+
+    names = [name for name in (_ID, *_TEXTS) if name in frame.columns]
+    nested = [name for name in names if frame.schema[name].is_nested()]
+    texts = [pl.col(name).cast(pl.String, strict=False) for name in names if name not in nested]
+    return frame.with_columns(texts).drop(nested)
+
+
 def _distinct(frame: Any) -> tuple[Any, int]:
     """The first row of every id, and how many others there were."""
     import polars as pl
 
     if _ID not in frame.columns:
         return frame, 0
-    kept = frame.with_columns(pl.col(_ID).cast(pl.String)).filter(pl.col(_ID).is_not_null())
-    kept = kept.unique(_ID, keep="first", maintain_order=True)
+    kept = frame.filter(pl.col(_ID).is_not_null()).unique(_ID, keep="first", maintain_order=True)
     return kept, frame.height - kept.height
 
 
-def _shared(old: Any, new: Any) -> tuple[Any, Any]:
+def _shared(old: Any, new: Any) -> tuple[Any, ...]:
     """Rows of the same examples in the same order; an id that means another prompt now is another example."""
-    import polars as pl
-
-    ids = old.join(new, on=_ID, how="inner", suffix="_new")
-    if "prompt" in old.columns and "prompt" in new.columns:
-        ids = ids.filter(pl.col("prompt").eq_missing(pl.col("prompt_new")))
-    ids = ids.select(_ID).sort(_ID)
-    return ids.join(old, on=_ID, how="left", maintain_order="left"), ids.join(
-        new, on=_ID, how="left", maintain_order="left"
-    )
+    keys = [name for name in (_ID, "prompt") if name in old.columns and name in new.columns]
+    ids = old.select(keys).join(new.select(keys), on=keys, how="inner", nulls_equal=True).select(_ID).sort(_ID)
+    return tuple(ids.join(one, on=_ID, how="left", maintain_order="left") for one in (old, new))
 
 
 def _score_keys(frame: Any) -> list[str]:
@@ -118,8 +122,8 @@ def _by_category(keys: Sequence[str], old: Any, new: Any) -> dict[str, tuple[Pai
     """Over the examples of each category, as the candidate has it; none where there is only one."""
     if "category" not in new.columns:
         return {}
-    names = new["category"].cast(str, strict=False)
-    found = [str(name) for name in names.unique(maintain_order=True).drop_nulls().to_list()]
+    names = new["category"]
+    found = names.unique().drop_nulls().to_list()
     if not 1 < len(found) <= _MAX_CATEGORIES:
         return {}
     return {name: _all_paired(keys, old.filter(names == name), new.filter(names == name)) for name in sorted(found)}

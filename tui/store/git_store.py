@@ -115,6 +115,10 @@ class GitStore:
         """Root of the DVC project."""
         return self._project.root
 
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for what DVC is being asked, of a live store; whether it has answered."""
+        return self._layouts.wait(timeout_s)
+
     def experiments(self, runs: Sequence[Run] = ()) -> list[Experiment]:
         """Workspace, commits and experiments, newest commit first, each commit followed by its experiments."""
         with self._lock:
@@ -211,7 +215,8 @@ class GitStore:
         """Means of its per-example scores with confidence intervals; none when there are none locally."""
         from tui.store.examples import scores_of
 
-        return scores_of(self.predictions(experiment))
+        # most projects have none, and polars takes longer to import than all the rest
+        return [] if self.predictions_file(experiment) is None else scores_of(self.predictions(experiment))
 
     def examples(
         self, baseline: Experiment, candidate: Experiment, key: str | None = None, limit: int = 1_000
@@ -219,6 +224,8 @@ class GitStore:
         """Per-example results of two experiments joined by example."""
         from tui.store.examples import compare_examples
 
+        if self.predictions_file(baseline) is None and self.predictions_file(candidate) is None:
+            return ExampleComparison(0, 0)
         return compare_examples(self.predictions(baseline), self.predictions(candidate), key, limit)
 
     def predictions_file(self, experiment: Experiment) -> Path | None:
