@@ -7,7 +7,7 @@ from tui.cli.bisect_search import Bisection
 from tui.cli.bisect_session import Tested
 from tui.cli.context import Context
 from tui.cli.diffing import diff_as_json, print_diff
-from tui.cli.log import count
+from tui.cli.log import count, room_beside, shorten
 from tui.cli.output import print_line, visible
 from tui.core.bisect import Search, earlier_breaks
 from tui.core.experiments import Experiment
@@ -20,7 +20,8 @@ def print_tested(commit: Experiment, tested: Tested) -> None:
     """One commit: good, bad or skipped, and how that is known."""
     value = "" if tested.value is None else f"{tested.value:g}"
     how = tested.reason or _HOW[tested.how]
-    print_line(visible(f"{commit.short_rev}  {tested.mark:<4}  {value:<10}  {how:<20}  {commit.subject}").rstrip())
+    text = visible(f"{commit.short_rev}  {tested.mark:<4}  {value:<8}  {how:<20}  {commit.subject}")
+    print_line(shorten(text, room_beside(0)).rstrip())
 
 
 def print_plan(bisection: Bisection, state: Search | None) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tui.cli.context import Context
 from tui.cli.diffing import diff_as_json, print_diff
-from tui.cli.log import ARROWS, count, point_json, text_of, way
+from tui.cli.log import ARROWS, count, point_json, room_beside, shorten, text_of, way
 from tui.cli.output import print_json, print_line, print_table, visible
 from tui.cli.walking import find, walk
 from tui.core.blame import Move, last_move, left
@@ -20,6 +20,8 @@ from tui.core.values import format_delta, format_value, is_number
 
 _MAX_SUSPECTS = 100
 _NUM_SHOWN = 12
+_BESIDE = 32
+"""Width of what may stand beside a subject."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +202,7 @@ def _print_commits(rows: Sequence[Experiment]) -> None:
 
 
 def _commit(row: Experiment) -> list[str]:
-    return [row.short_rev, row.subject or row.label]
+    return [row.short_rev, shorten(row.subject or row.label, room_beside(_BESIDE))]
 
 
 def _value(key: Key, point: Point) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.contract.metrics import direction
 from tui.cli.context import Context
-from tui.cli.output import has_terminal, print_error, print_json, print_line, print_table, raw, visible
+from tui.cli.output import print_error, print_json, print_line, print_table, raw, visible
 from tui.cli.walking import find, walk
 from tui.core.comparison import metric_cell
 from tui.core.errors import UsageError
@@ -142,11 +142,13 @@ def bar(value: Any, scale: Sequence[float]) -> str:
 
 def _room(lines: Sequence[Sequence[str]]) -> int | None:
     """Width that is left for the last column on a terminal; None where nothing is cut."""
-    if not (has_terminal() or sys.stdout.isatty()):
-        return None
     rows = [_HEADERS, *lines]
-    taken = sum(max(len(row[column]) for row in rows) + 2 for column in range(len(_HEADERS) - 1))
-    return max(_MIN_SUBJECT, shutil.get_terminal_size().columns - taken)
+    return room_beside(sum(max(len(row[column]) for row in rows) + 2 for column in range(len(_HEADERS) - 1)))
+
+
+def room_beside(taken: int) -> int | None:
+    """Width of a terminal that is left beside other columns; None where nothing is cut."""
+    return max(_MIN_SUBJECT, shutil.get_terminal_size().columns - taken) if sys.stdout.isatty() else None
 
 
 def shorten(text: str, room: int | None) -> str:

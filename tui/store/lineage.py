@@ -42,8 +42,9 @@ class Lineage:
         return Line("before", tuple(self._rows(reversed(line))), merges)
 
     def _rows(self, revs: Iterable[str]) -> list[Experiment]:
-        named = self._history.refs().named
-        return [self._commits.experiment(rev, "commit", refs=named.get(rev, ())) for rev in revs]
+        line, named = list(revs), self._history.refs().named
+        self._commits.prepare(line)
+        return [self._commits.experiment(rev, "commit", refs=named.get(rev, ())) for rev in line]
 
     def _full(self, rev: str) -> str:
         try:
