@@ -17,6 +17,8 @@ from functools import lru_cache
 from typing import Any, TextIO
 
 _NO_FILES = ("ParamsDependency", "RepoDependency", "DatasetDependency", "DbDependency")
+_PASSING = {"SCMError", "RemoteMissingDepsError", "PermissionError"}
+"""Errors that may be gone the next time: an object of Git, or a plugin of DVC, was missing."""
 _GRACE_S = 30.0
 _MAX_REASON = 400
 
@@ -28,10 +30,12 @@ def main() -> None:
     requests = _requests()
     for request in iter(requests.get, None):
         root, rev = request.get("root", ""), request.get("rev", "")
+        errors: dict[str, Exception] = {}
         try:
-            answer: dict[str, Any] = {"layout": layout(root, rev)}
+            answer: dict[str, Any] = {"layout": layout(root, rev, errors)}
         except Exception as error:  # noqa: BLE001 - whatever one revision makes DVC do must not hide the others
-            answer = {"problem": reason(error), "is_final": type(error).__name__ != "SCMError"}
+            answer, errors[""] = {"problem": reason(error)}, error
+        answer["is_final"] = not any(type(error).__name__ in _PASSING for error in errors.values())
         answers.write(json.dumps({"root": root, "rev": rev, **answer}, default=str) + "\n")
         answers.flush()
 
@@ -60,15 +64,17 @@ def _requests() -> "queue.SimpleQueue[dict[str, Any] | None]":
     return found
 
 
-def layout(root: str, rev: str) -> dict[str, Any]:
-    """What DVC knows of a revision, or of the work tree if that is `workspace`; paths are relative to the root."""
+def layout(root: str, rev: str, errors: dict[str, Exception]) -> dict[str, Any]:
+    """What DVC knows of a revision, or of the work tree if that is `workspace`; paths are relative to the root.
+
+    Files that it refuses are left out, and why goes to `errors`.
+    """
     os.chdir(root)
     repo = _open(root)
-    problems: dict[str, str] = {}
     with repo.switch(rev):
 
         def keep(path: str, error: Exception) -> None:
-            problems[_relative(repo, posixpath.abspath(path))] = reason(error)
+            errors[_relative(repo, posixpath.abspath(path))] = error
 
         repo.stage_collection_error_handler = keep
         stages = [_stage(repo, stage) for stage in repo.index.stages]
@@ -78,7 +84,7 @@ def layout(root: str, rev: str) -> dict[str, Any]:
             "metrics": _metrics(repo),
             "plots": [*_stage_plots(repo), *_top_level_plots(repo)],
             "stages": stages,
-            "problems": problems,
+            "problems": {path: reason(error) for path, error in errors.items()},
         }
 
 

@@ -28,6 +28,10 @@ class Files(Protocol):
     def origin(self) -> tuple[Path, str]:
         """Root of the project, and the revision in it, or `workspace`: how to ask DVC about these files."""
 
+    @property
+    def is_absent(self) -> bool:
+        """Whether the folder of the project is not there at all."""
+
     def pipelines(self) -> Sequence[str]:
         """Paths of all dvc.yaml files."""
 
@@ -84,6 +88,11 @@ class CommitFiles:
         """Root of the project, and the SHA."""
         return Path(self._repository.workdir or self._repository.path, self._prefix).resolve(), self._rev
 
+    @property
+    def is_absent(self) -> bool:
+        """Whether the commit does not have the folder of the project."""
+        return self._tree_id is None
+
     def pipelines(self) -> Sequence[str]:
         """Paths of all dvc.yaml files."""
         return pipelines_of(self.dvc_files())
@@ -129,6 +138,11 @@ class FolderFiles:
     def origin(self) -> tuple[Path, str]:
         """The folder."""
         return self.root, "workspace"
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether the folder is gone."""
+        return not self.root.is_dir()
 
     def pipelines(self) -> Sequence[str]:
         """Paths of the dvc.yaml files that are known and still there."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from tui.store.documents import BadDocumentError, Documents, parse_document
 from tui.store.dvc_files import parse_dvc_file
-from tui.store.files import Files
+from tui.store.files import CONFIG, Files
 from tui.store.layout import PARAMS
 
 VERSION = 1
@@ -75,8 +75,15 @@ class LayoutKeys:
                     yield [path, self._documents.cached(files, path, parse_dvc_file).structure]
                 except BadDocumentError:
                     yield [path, str(identity)]
-            else:
+            elif path != CONFIG or self._is_said(files):
                 yield [path, str(identity)]
+
+    def _is_said(self, files: Files) -> bool:
+        """Whether there is anything in .dvc/config; an empty one is as good as none."""
+        try:
+            return bool(self._documents.cached(files, CONFIG, bytes_of).strip())
+        except BadDocumentError:
+            return True
 
     def _scan_all(self, files: Files) -> Iterator[_Scan]:
         for path in sorted(files.pipelines()):
@@ -215,6 +222,11 @@ def _odd_types(value: Any) -> Iterator[str]:
             yield from _odd_types(item)
     elif value is not None and not isinstance(value, str | int | float):
         yield type(value).__name__
+
+
+def bytes_of(_path: str, data: bytes) -> bytes:
+    """The content itself."""
+    return data
 
 
 def _digest(value: Any) -> str:

@@ -10,7 +10,7 @@ import orjson
 
 from tui.store.cache_file import CacheFile
 from tui.store.documents import Documents
-from tui.store.files import Files, FolderFiles
+from tui.store.files import CONFIG, Files, FolderFiles
 from tui.store.layout import Layout, decode_layout
 from tui.store.layout_key import LayoutKeys
 from tui.store.literal import add_pipeline, literal_layout
@@ -45,6 +45,8 @@ class Layouts:
 
     def of(self, files: Files) -> Layout:
         """The layout of a revision; live, while DVC does not know it yet, what is plain to see."""
+        if all(path == CONFIG for path, _ in files.dvc_files()):
+            return literal_layout(files, self._documents)  # there is nothing to ask about
         key = self._keys.of(files)
         found = self._find(key, files)
         if found is not None:
@@ -73,22 +75,22 @@ class Layouts:
         if failed is not None and time.monotonic() - failed[0] < RETRY_S:
             return failed[1]
         stored = self._cache.get(TABLE, [key]).get(key)
+        if stored is None:
+            return None
         with suppress(ValueError):
-            return self._learn(key, files, Answer(orjson.loads(stored))) if stored is not None else None
+            answer = _checked(Answer(orjson.loads(stored)))
+            return self._learn(key, files, answer) if answer.layout is not None else None
         return None
 
-    def _learn(self, key: str, files: Files, answer: Answer) -> Layout | None:
+    def _learn(self, key: str, files: Files, answer: Answer) -> Layout:
         """The layout that DVC answered; where DVC could not say, with what is plain to see."""
         if answer.layout is not None:
-            try:
-                layout = decode_layout(answer.layout)
-            except (LookupError, TypeError, ValueError, AttributeError):
-                return None
+            layout = decode_layout(answer.layout)
             self._add_unreadable(layout, files, answer.layout["problems"])
         else:
             layout = literal_layout(files, self._documents)
-            layout.is_final = answer.is_final
             layout.problems = layout.problems or [answer.problem]
+        layout.is_final = answer.is_final
         if layout.is_final:
             if len(self._known) >= _MAX_LAYOUTS:
                 self._known.clear()
@@ -139,7 +141,17 @@ class Layouts:
         """Keep an answer, unless it may be about files that have changed meanwhile."""
         if isinstance(files, FolderFiles) and self._keys.of(files) != key:
             return
-        self._answers[key] = answer
+        answer = self._answers[key] = _checked(answer)
         self.version += 1
-        if answer.layout is not None:
+        if answer.layout is not None and answer.is_final:
             self._cache.put(TABLE, [(key, orjson.dumps(answer.layout))])
+
+
+def _checked(answer: Answer) -> Answer:
+    """The answer, if it can be understood."""
+    if answer.layout is not None:
+        try:
+            decode_layout(answer.layout)
+        except (LookupError, TypeError, ValueError, AttributeError):
+            return Answer(None, "DVC's answer cannot be understood", is_final=False)
+    return answer

@@ -14,6 +14,8 @@ _TEMPLATE = "${"
 def literal_layout(files: Files, documents: Documents) -> Layout:
     """The layout as far as it is plain to see."""
     layout = Layout()
+    if files.is_absent:
+        layout.problems.append("the project was not there yet, or no longer")
     for path in files.pipelines():
         add_pipeline(layout, files, documents, path)
     if files.identity(PARAMS) is not None:

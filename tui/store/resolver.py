@@ -32,7 +32,7 @@ class Answer:
     problem: str = ""
     """Why it could not."""
     is_final: bool = True
-    """Whether it would say the same again; not so if DVC itself failed, or lacks an object of Git."""
+    """Whether it would say the same again; not so if DVC itself failed, or lacks an object of Git or a plugin."""
 
 
 class Resolver:
@@ -138,9 +138,10 @@ def _decode(line: str, root: str) -> tuple[str, Answer] | None:
         layout, problem = found.get("layout"), found.get("problem", "")
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
+    is_final = found.get("is_final") is not False
     if isinstance(layout, dict):
-        return found["rev"], Answer(layout)
-    return found["rev"], Answer(None, f"DVC says: {problem}", found.get("is_final") is not False)
+        return found["rev"], Answer(layout, "", is_final)
+    return found["rev"], Answer(None, f"DVC says: {problem}", is_final)
 
 
 _shared: list[Resolver] = []
