@@ -75,6 +75,36 @@ Yaml12Loader.add_constructor("tag:yaml.org,2002:int", _integer)
 Yaml12Loader.add_constructor("tag:yaml.org,2002:float", _floating)
 
 
+MAX_LEVELS = 200
+"""How deeply a document may be nested: libyaml's composer is recursive and ends the process instead of raising."""
+_OPENING = ("[", "{", "- -", "- ?", "? -", "? ?", "\t-", "\t?", "\n" + " " * (MAX_LEVELS // 2))
+"""What a document that is nested deeply has many of."""
+
+
+class TooDeepError(yaml.MarkedYAMLError):
+    """A document that is nested too deeply for any parser."""
+
+
 def load_yaml(text: str | bytes) -> Any:
-    """The document as plain values; yaml.YAMLError if it does not parse."""
+    """The document as plain values; yaml.YAMLError if it does not parse, or is nested too deeply."""
+    if _may_be_deep(text):
+        _check_levels(text)
     return yaml.load(text, Yaml12Loader)  # noqa: S506 - a subclass of the safe loader
+
+
+def _may_be_deep(text: str | bytes) -> bool:
+    """Whether a look at brackets and indentation cannot rule out more levels than are allowed."""
+    if isinstance(text, bytes):
+        return sum(text.count(mark.encode()) for mark in _OPENING) >= MAX_LEVELS // 4
+    return sum(text.count(mark) for mark in _OPENING) >= MAX_LEVELS // 4
+
+
+def _check_levels(text: str | bytes) -> None:
+    level = 0
+    for event in yaml.parse(text, Yaml12Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            level += 1
+            if level > MAX_LEVELS:
+                raise TooDeepError(problem=f"nested more than {MAX_LEVELS} levels")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            level -= 1

@@ -41,3 +41,17 @@ def test_a_params_file_with_such_a_value_is_one_problem(tmp_path: Any) -> None:
     path.write_text("train:\n  seed: 2024-13-45\n")
     with pytest.raises(ParamsError, match=r"does not parse as YAML: not a valid timestamp: '2024-13-45'.* line 2"):
         load_params(path)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 100_000, "- " * 100_000, "? " * 50_000], ids="[{-?")
+def test_a_document_that_is_nested_too_deeply_is_an_error_and_ends_nothing(text: str) -> None:
+    for form in (text, text.encode()):
+        with pytest.raises(yaml.YAMLError, match="nested more than 200 levels"):
+            load_yaml(form)
+    lines = "\n".join(" " * level + "a:" for level in range(3_000))
+    with pytest.raises(yaml.YAMLError, match="nested more than 200 levels"):
+        load_yaml(lines)
+
+
+def test_many_brackets_beside_each_other_are_not_deep() -> None:
+    assert load_yaml("a: [" + "[1], " * 5_000 + "]") == {"a": [[1]] * 5_000}

@@ -10,14 +10,15 @@ def load_yaml(data: bytes | str) -> Any:
     """The values of a document, by the rules of YAML 1.2; one of `yaml_errors` or ValueError if it is none."""
     import yaml
 
+    from pipeline.contract.yaml12 import TooDeepError
     from pipeline.contract.yaml12 import load_yaml as load
 
     says_version = "%YAML" in str(data[:_HEAD])
     try:
         if not says_version or len(data) > _MAX_RETRIED:
             return load(data)
-    except yaml.YAMLError:
-        if len(data) > _MAX_RETRIED:
+    except yaml.YAMLError as error:
+        if len(data) > _MAX_RETRIED or isinstance(error, TooDeepError):
             raise
     return _load_as_dvc_does(data)
 
