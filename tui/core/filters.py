@@ -53,10 +53,11 @@ class Filter:
     """What was not understood; empty if all was."""
 
 
-def parse_filter(text: str, experiments: Iterable[Experiment] = ()) -> Filter:
+def parse_filter(text: str, experiments: Iterable[Experiment] = (), keys: Sequence[Key] | None = None) -> Filter:
     """A filter from what was typed; keys are those of the experiments. Never raises, whatever the text."""
-    rows = list(experiments)
-    keys = [*all_keys(rows, "param"), *all_keys(rows, "metric")] if re.search("[:=<>]", text) else []
+    if keys is None:
+        rows = list(experiments) if re.search("[:=<>]", text) else []
+        keys = [*all_keys(rows, "param"), *all_keys(rows, "metric")]
     errors: list[str] = []
     groups: list[list[Predicate]] = [[]]
     for token in _TOKEN.findall(text):

@@ -1,16 +1,16 @@
 """Experiments arranged as rows: a tree of commits, or one sorted list."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tui.core.experiments import Experiment
 
 SortKey = Callable[[Experiment], Any]
+Keyed = tuple[str, Experiment]
+"""An experiment, and the key of its row."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row of the home screen."""
 
     key: str
@@ -44,21 +44,35 @@ def arrange(
     What is folded is hidden, except where only matches are asked for.
     """
     pairs = keyed(experiments)
-    kept = {key for key, experiment in pairs if matches is None or matches(experiment)}
+    kept = None if matches is None else {key for key, experiment in pairs if matches(experiment)}
+    return arrange_pairs(pairs, kept, sort_key, is_flat=is_flat, folded=folded)
+
+
+def arrange_pairs(
+    pairs: Sequence[Keyed],
+    kept: Collection[str] | None = None,
+    sort_key: SortKey | None = None,
+    *,
+    is_flat: bool = False,
+    folded: Collection[str] = (),
+) -> list[Row]:
+    """As `arrange`, of experiments that have their keys; `kept` are the keys of those that match, None is all."""
     if is_flat:
-        rows = [Row(key, experiment) for key, experiment in pairs if key in kept]
-        return rows if sort_key is None else sorted(rows, key=lambda row: sort_key(row.experiment))
-    rows = []
+        shown = [pair for pair in pairs if kept is None or pair[0] in kept]
+        return [Row(*pair) for pair in _sorted(shown, sort_key)]
+    rows: list[Row] = []
     for parent, children in _groups(pairs):
-        shown = [(key, child) for key, child in children if key in kept]
-        if parent[0] not in kept and not shown:
+        shown = [pair for pair in children if kept is None or pair[0] in kept]
+        if kept is not None and parent[0] not in kept and not shown:
             continue
-        if sort_key is not None:
-            shown.sort(key=lambda pair: sort_key(pair[1]))
-        is_folded = matches is None and parent[0] in folded and bool(shown)
-        rows.append(Row(*parent, num_children=len(shown), is_folded=is_folded))
-        rows += [] if is_folded else [Row(key, child, depth=1) for key, child in shown]
+        is_folded = kept is None and parent[0] in folded and bool(shown)
+        rows.append(Row(*parent, 0, len(shown), is_folded))
+        rows += [] if is_folded else [Row(*pair, 1) for pair in _sorted(shown, sort_key)]
     return rows
+
+
+def _sorted(pairs: list[Keyed], sort_key: SortKey | None) -> list[Keyed]:
+    return pairs if sort_key is None else sorted(pairs, key=lambda pair: sort_key(pair[1]))
 
 
 def keyed(experiments: Sequence[Experiment]) -> list[tuple[str, Experiment]]:
@@ -75,18 +89,15 @@ def keyed(experiments: Sequence[Experiment]) -> list[tuple[str, Experiment]]:
     return pairs
 
 
-_Keyed = tuple[str, Experiment]
-
-
-def _groups(pairs: Sequence[_Keyed]) -> list[tuple[_Keyed, list[_Keyed]]]:
+def _groups(pairs: Sequence[Keyed]) -> list[tuple[Keyed, list[Keyed]]]:
     """Commits with their experiments; an experiment whose commit is not listed stands alone."""
-    groups: list[tuple[_Keyed, list[_Keyed]]] = []
-    by_rev: dict[str, list[_Keyed]] = {}
+    groups: list[tuple[Keyed, list[Keyed]]] = []
+    by_rev: dict[str, list[Keyed]] = {}
     for key, experiment in pairs:
         if experiment.kind == "experiment" and experiment.baseline in by_rev:
             by_rev[experiment.baseline].append((key, experiment))
             continue
-        children: list[_Keyed] = []
+        children: list[Keyed] = []
         groups.append(((key, experiment), children))
         if experiment.kind == "commit":
             by_rev[experiment.rev] = children

@@ -53,6 +53,8 @@ def status(experiment: Experiment) -> Content:
     """What is worth knowing about the row at the cursor."""
     if experiment.error:
         return Content.styled(f"✗ {neutral(experiment.error)}", "$text-error")
+    if experiment.is_pending:
+        return Content.styled("DVC is being asked where its params and metrics are; they appear by themselves", "dim")
     if experiment.missing:
         num = len(experiment.missing)
         names = neutral(", ".join(experiment.missing[:3])) + (", …" if num > 3 else "")

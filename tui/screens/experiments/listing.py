@@ -1,16 +1,18 @@
 """What the home screen shows of the experiments: which rows and columns, in which order, and every cell."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 
 from pipeline.contract.metrics import last_part
+from tui.core.catalogue import Catalogue
 from tui.core.columns import Column as Choice
-from tui.core.columns import choose_columns, metric_order, sort_key
+from tui.core.columns import metric_order, sort_key
 from tui.core.comparison import MetricCell, metric_cell
 from tui.core.experiments import Experiment
 from tui.core.filters import parse_filter
-from tui.core.rows import Row, SortKey, arrange, keyed
+from tui.core.rows import Row, SortKey, arrange_pairs
 from tui.screens.experiments.sparks import WIDTH, Sparks
 from tui.settings import ViewState
 from tui.widgets.deltas import delta_cell
@@ -27,29 +29,36 @@ class Listing:
     """Rows for the table; a cell is made when it is seen."""
 
     def __init__(
-        self, experiments: Sequence[Experiment], state: ViewState, now: datetime, sparks: Sparks, *, is_narrow: bool
+        self, catalogue: Catalogue, state: ViewState, now: datetime, sparks: Sparks, *, is_narrow: bool
     ) -> None:
-        self.experiments, self.state, self._is_narrow = experiments, state, is_narrow
+        self.catalogue, self.state, self._is_narrow = catalogue, state, is_narrow
         self._now, self._sparks, self._has_curves = now.replace(second=0, microsecond=0), sparks, sparks.is_any
-        self._all = dict(keyed(experiments))
-        self._choices = {choice.text: choice for choice in choose_columns(experiments)}
-        found = parse_filter(state.filter, experiments)
-        self.filter_problem = found.error
-        self._num_matching = sum(map(found.matches, experiments)) if state.filter.strip() else len(experiments)
-        self._rows = arrange(
-            experiments,
-            found.matches if state.filter.strip() else None,
-            self._sort_key(),
-            is_flat=state.is_flat,
-            folded=state.folded,
-        )
+        self._all = catalogue.by_key
+        self._choices = {choice.text: choice for choice in catalogue.columns}
+        kept = self._matching()
+        self._num_matching = len(catalogue.pairs) if kept is None else len(kept)
+        self._rows = arrange_pairs(catalogue.pairs, kept, self._sort_key(), is_flat=state.is_flat, folded=state.folded)
         self._deltas: dict[str, MetricCell] = {}
 
-    def is_for(self, experiments: Sequence[Experiment], state: ViewState, now: datetime, *, is_narrow: bool) -> bool:
+    def _matching(self) -> set[str] | None:
+        """Keys of the rows that the filter lets through; None without one."""
+        self.filter_problem = ""
+        if not self.state.filter.strip():
+            return None
+        found = parse_filter(self.state.filter, keys=self.catalogue.keys)
+        self.filter_problem = found.error
+        return {key for key, experiment in self.catalogue.pairs if found.matches(experiment)}
+
+    def is_for(self, catalogue: Catalogue, state: ViewState, now: datetime, *, is_narrow: bool) -> bool:
         """Whether another listing of these would look the same."""
         same_frame = self._now == now.replace(second=0, microsecond=0) and is_narrow == self._is_narrow
         same_frame = same_frame and self._has_curves == self._sparks.is_any
-        return same_frame and state == self.state and experiments == self.experiments
+        return same_frame and state == self.state and catalogue is self.catalogue
+
+    @property
+    def experiments(self) -> Sequence[Experiment]:
+        """All of them, shown or not."""
+        return self.catalogue.experiments
 
     # Columns
 
@@ -105,12 +114,18 @@ class Listing:
             return Column(choice.text, title, max_width=20 if self._is_narrow else 26)
         if self._is_narrow:
             part = last_part(title)
-            alone = sum(last_part(one.title) == part for one in self._choices.values() if one.varies) <= 1
-            title = part if alone else title.removeprefix(_TEST)
+            title = part if self._last_parts[part] <= 1 else title.removeprefix(_TEST)
         return Column(choice.text, title, "right", max_width=18 if self._is_narrow else 24)
 
     @cached_property
+    def _last_parts(self) -> Counter[str]:
+        """How many columns that vary end in the same word."""
+        return Counter(last_part(one.title) for one in self._choices.values() if one.varies)
+
+    @cached_property
     def _has_deltas(self) -> bool:
+        if self.main_metric is None:
+            return False
         return any(self._delta(key, experiment).delta is not None for key, experiment in self._all.items())
 
     # Rows
@@ -241,6 +256,8 @@ class Listing:
         parts += [f"✗ {self.filter_problem}"] if self.filter_problem else []
         parts += [f"{marked} marked"] if marked else []
         parts += ["list"] if state.is_flat else []
+        num_pending = self.catalogue.num_pending
+        parts += [f"filling in {num_pending} row{'s' if num_pending > 1 else ''}…"] if num_pending else []
         return " · ".join(parts)
 
     @property

@@ -2,8 +2,8 @@
 
 from textual.message import Message
 
+from tui.core.catalogue import Catalogue
 from tui.core.errors import UserError
-from tui.core.experiments import Experiment
 from tui.core.runs import Run
 from tui.screens.experiments.sparks import SparkName
 
@@ -11,9 +11,9 @@ from tui.screens.experiments.sparks import SparkName
 class Arrived(Message):
     """Experiments and runs."""
 
-    def __init__(self, request: int, experiments: list[Experiment], runs: list[Run]) -> None:
+    def __init__(self, request: int, catalogue: Catalogue, runs: list[Run]) -> None:
         super().__init__()
-        self.request, self.experiments, self.runs = request, experiments, runs
+        self.request, self.catalogue, self.runs = request, catalogue, runs
 
 
 class Failed(Message):

@@ -1,6 +1,5 @@
 """The home screen: browse, mark, sort and filter everything that the history holds, and what is running."""
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from textual import on, work
@@ -9,6 +8,7 @@ from textual.binding import BindingType
 from textual.content import Content
 
 from tui.commands import Scope, bindings
+from tui.core.catalogue import Catalogue, Cataloguer
 from tui.core.errors import UserError
 from tui.core.experiments import Experiment
 from tui.core.rows import row_key
@@ -47,8 +47,9 @@ class ExperimentsScreen(ActingScreen):
     def __init__(self, bench: Bench) -> None:
         super().__init__(bench)
         self._sparks = Sparks()
+        self._cataloguer = Cataloguer()
         self._runs: list[Run] = []
-        self._listing = Listing([], bench.settings.state, bench.clock(), self._sparks, is_narrow=True)
+        self._listing = Listing(Catalogue(), bench.settings.state, bench.clock(), self._sparks, is_narrow=True)
         self._counts = Counts()
         self._problem = ""
         self._note = ""
@@ -81,11 +82,11 @@ class ExperimentsScreen(ActingScreen):
         bench = self.bench
         try:
             runs = bench.runner.runs()
-            experiments = bench.store.experiments(runs)
+            catalogue = self._cataloguer.update(bench.store.experiments(runs))
         except UserError as error:
             self.post_message(Failed(request, error))
         else:
-            self.post_message(Arrived(request, experiments, runs))
+            self.post_message(Arrived(request, catalogue, runs))
 
     @on(Arrived)
     def _arrived(self, message: Arrived) -> None:
@@ -93,11 +94,11 @@ class ExperimentsScreen(ActingScreen):
             return
         self._problem = ""
         self._runs = message.runs
-        counts = count_runs(message.experiments, message.runs)
+        counts = count_runs(message.catalogue.experiments, message.runs)
         if counts != self._counts:
             self._counts = counts
             self.post_message(ActiveRuns(counts.num_running, counts.num_queued))
-        self._list(message.experiments)
+        self._list(message.catalogue)
         if self._wanted is not None and self._table.select(self._wanted):
             self._wanted = None
 
@@ -110,15 +111,15 @@ class ExperimentsScreen(ActingScreen):
 
     # Showing
 
-    def _list(self, experiments: Sequence[Experiment] | None = None) -> None:
+    def _list(self, arrived: Catalogue | None = None) -> None:
         """Arrange and show the experiments, or those of before under a changed view."""
-        rows = self._listing.experiments if experiments is None else experiments
+        catalogue = self._listing.catalogue if arrived is None else arrived
         state, now, old = self.bench.settings.state, self.bench.clock(), self._listing
         is_narrow = self.size.width < _WIDE
-        if not rows and experiments is None:
+        if not catalogue.experiments and arrived is None:
             return
-        if not old.is_for(rows, state, now, is_narrow=is_narrow):
-            listing = self._listing = Listing(rows, state, now, self._sparks, is_narrow=is_narrow)
+        if not old.is_for(catalogue, state, now, is_narrow=is_narrow):
+            listing = self._listing = Listing(catalogue, state, now, self._sparks, is_narrow=is_narrow)
             table = self._table
             if listing.columns != old.columns:
                 table.set_columns(listing.columns)
