@@ -119,6 +119,9 @@ def test_less_loss_is_a_fix_and_the_largest_change_comes_first() -> None:
     old, new = frame([True] * 3, loss=[1.0, 1.0, 1.0]), frame([True] * 3, loss=[0.9, 0.2, 1.5])
     comparison = compare_examples(old, new, "loss")
     assert [(one.change, one.id) for one in comparison.changes] == [("fixed", "e1"), ("fixed", "e0"), ("broke", "e2")]
+    loss = comparison.score("loss")
+    assert loss is not None
+    assert (loss.num_fixed, loss.num_broke) == (2, 1)
 
 
 def test_scores_of_the_base_model_are_not_of_the_experiment() -> None:
