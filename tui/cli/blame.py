@@ -2,46 +2,25 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tui.cli.context import Context
 from tui.cli.diffing import diff_as_json, print_diff
 from tui.cli.log import ARROWS, count, point_json, room_beside, shorten, text_of, way
 from tui.cli.output import print_json, print_line, print_table, visible
-from tui.cli.walking import find, walk
-from tui.core.blame import Move, last_move, left
+from tui.core.blame import Move
+from tui.core.blaming import Blame, find_move, points_since, read_noise
 from tui.core.errors import UsageError
 from tui.core.experiments import Experiment
 from tui.core.keys import Key
 from tui.core.metric_history import Point, trace
-from tui.core.noise import Noise, interval_noise, seed_noise
+from tui.core.noise import Noise
 from tui.core.values import format_delta, format_value, is_number
+from tui.core.walking import find, walk
 
-_MAX_SUSPECTS = 100
 _NUM_SHOWN = 12
 _BESIDE = 32
 """Width of what may stand beside a subject."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """What the commits say."""
-
-    key: Key
-    points: tuple[Point, ...]
-    """Oldest first, those without a value as well."""
-    noise: Noise
-    move: Move | None
-    origin: Experiment | None = None
-    """Last commit before the move whose results belong to it."""
-    suspects: tuple[Experiment, ...] = ()
-    """Commits after that one up to the move: one of them made it."""
-
-    @property
-    def known(self) -> list[Point]:
-        """Points with a value."""
-        return [point for point in self.points if point.is_known]
 
 
 def blame(context: Context, options: argparse.Namespace) -> int:
@@ -54,72 +33,25 @@ def blame(context: Context, options: argparse.Namespace) -> int:
     return 0 if line.move is not None else 1
 
 
-def _read(context: Context, options: argparse.Namespace) -> _Line:
+def _read(context: Context, options: argparse.Namespace) -> Blame:
     if options.noise is not None and not 0 <= options.noise < float("inf"):
         raise UsageError(f"--noise {options.noise}: must be zero or more", hint="for example: --noise 0.01")
-    newest = context.resolve(options.rev)
-    key, rows = find(options.metric, walk(context, newest))
+    key, rows = find(options.metric, walk(context.store, context.resolve(options.rev)))
     points = tuple(reversed(list(trace(rows, key))))
     if options.baseline:
-        points = _since(points, context.resolve(options.baseline), newest)
-    known = [point for point in points if point.is_known]
-    if not known:
+        points = points_since(points, context.resolve(options.baseline))
+    if not any(point.is_known for point in points):
         raise UsageError(f"no commit has a value of {key.text!r}", hint=f"finetui log {key.text} says why")
-    noise = _noise(context, key, known[-1], options.noise)
-    move = left(known, noise) if options.baseline else last_move(known, noise)
-    if move is None:
-        return _Line(key, points, noise, None)
-    origin, suspects = _suspects(context, points, move, key.side == "param")
-    return _Line(key, points, noise, move, origin, tuple(suspects))
+    if options.noise is not None:
+        noise = Noise(options.noise, "asked", "--noise")
+    else:
+        noise = read_noise(context.store, key, points, context.experiments())
+    return find_move(context.store, key, points, noise, is_since_first=bool(options.baseline))
 
 
-def _since(points: tuple[Point, ...], baseline: Experiment, newest: Experiment) -> tuple[Point, ...]:
-    """The part of the line that begins with a baseline."""
-    places = [place for place, point in enumerate(points) if point.experiment.rev == baseline.rev]
-    if not places:
-        detail = f"{baseline.label} is not on the first-parent line of {newest.label}"
-        raise UsageError("--baseline must be an earlier commit", detail, "git log --first-parent lists them")
-    if not points[places[0]].is_known:
-        raise UsageError(f"--baseline {baseline.label} has no value", hint="choose a commit that has one")
-    return points[places[0] :]
-
-
-def _noise(context: Context, key: Key, newest: Point, asked: float | None) -> Noise:
-    if asked is not None:
-        return Noise(asked, "asked", "--noise")
-    if key.side == "metric" and is_number(newest.value):
-        found = seed_noise(key, context.experiments())
-        found = found or interval_noise(key, newest.value, context.store.scores(newest.experiment))
-        if found is not None:
-            return found
-    return Noise(0.0, "none", "nothing tells it, so every change counts; --noise X sets it")
-
-
-def _suspects(
-    context: Context, points: Sequence[Point], move: Move, is_param: bool
-) -> tuple[Experiment | None, list[Experiment]]:
-    """The last commit before the move whose results are known to be its own, and those after it up to the move.
-
-    A change of code, params or data shows in a metric only once the pipeline has run: any of these may have made it.
-    """
-    if move.kind == "drift":
-        return move.start.experiment, [point.experiment for point in move.changes]
-    place = points.index(move.end)
-    suspects = [move.end.experiment]
-    if is_param:
-        return points[place - 1].experiment, suspects
-    while place > 0 and len(suspects) < _MAX_SUSPECTS:
-        place -= 1
-        own = points[place].experiment
-        is_first = place == 0
-        if is_first or points[place].is_change or context.store.changed_stages(points[place - 1].experiment, own):
-            return own, suspects[::-1]
-        suspects.append(own)
-    return None, suspects[::-1]
-
-
-def _print(context: Context, line: _Line, options: argparse.Namespace) -> None:
-    noise = f"noise: {format_value(line.noise.size)}; {line.noise.detail}"
+def _print(context: Context, line: Blame, options: argparse.Namespace) -> None:
+    hint = "; --noise X sets it" if line.noise.source == "none" else ""
+    noise = f"noise: {format_value(line.noise.size)}; {line.noise.detail}{hint}"
     if line.move is None:
         print_line(_unmoved(line, options))
         print_line(noise)
@@ -137,7 +69,7 @@ def _print(context: Context, line: _Line, options: argparse.Namespace) -> None:
         print_diff(context, line.origin, move.end.experiment)
 
 
-def _unmoved(line: _Line, options: argparse.Namespace) -> str:
+def _unmoved(line: Blame, options: argparse.Namespace) -> str:
     known = line.known
     since = f"since {options.baseline}" if options.baseline else f"in {count(len(line.points), 'commit')}"
     now = text_of(line.key, known[-1].value)
@@ -162,12 +94,12 @@ def _change(key: Key, old: Point, new: Point) -> str:
     return f" ({' '.join(part for part in (arrow, format_delta(delta, key.text)) if part)})"
 
 
-def _since_then(line: _Line, move: Move) -> str:
+def _since_then(line: Blame, move: Move) -> str:
     later = line.known[line.known.index(move.end) :]
     return f"since then: {_range(line, later)} in {count(len(later), 'commit')}"
 
 
-def _range(line: _Line, points: Sequence[Point]) -> str:
+def _range(line: Blame, points: Sequence[Point]) -> str:
     """Lowest and highest value of some points."""
     numbers = [point.value for point in points if is_number(point.value)]
     if not numbers:
@@ -176,7 +108,7 @@ def _range(line: _Line, points: Sequence[Point]) -> str:
     return f"always {low}" if low == high else f"between {low} and {high}"
 
 
-def _print_step(line: _Line) -> None:
+def _print_step(line: Blame) -> None:
     if len(line.suspects) == 1 and line.origin is not None:
         return
     print_line()
@@ -187,7 +119,7 @@ def _print_step(line: _Line) -> None:
     _print_commits(line.suspects)
 
 
-def _print_drift(line: _Line, move: Move) -> None:
+def _print_drift(line: Blame, move: Move) -> None:
     print_line()
     rows = [[*_commit(point.experiment), *_value(line.key, point)] for point in move.changes[-_NUM_SHOWN:]]
     if len(move.changes) > _NUM_SHOWN:
@@ -209,7 +141,7 @@ def _value(key: Key, point: Point) -> list[str]:
     return [text_of(key, point.value), f"{ARROWS.get(point.verdict, '')} {format_delta(point.delta, key.text)}".strip()]
 
 
-def _as_json(context: Context, line: _Line) -> dict[str, Any]:
+def _as_json(context: Context, line: Blame) -> dict[str, Any]:
     move = line.move
     found: dict[str, Any] = {
         "key": line.key.text,

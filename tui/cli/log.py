@@ -10,13 +10,13 @@ from typing import Any
 from pipeline.contract.metrics import direction
 from tui.cli.context import Context
 from tui.cli.output import print_error, print_json, print_line, print_table, raw, visible
-from tui.cli.walking import find, walk
 from tui.core.comparison import metric_cell
 from tui.core.errors import UsageError
 from tui.core.experiments import Experiment
 from tui.core.keys import MISSING, Key
 from tui.core.metric_history import Folded, Point, fold, trace
 from tui.core.values import format_delta, format_param, format_value, is_number
+from tui.core.walking import find, walk
 
 ARROWS = {"better": "▲", "worse": "▼"}
 _HEADERS = ("commit", "date", "value", "", "", "subject")
@@ -32,7 +32,7 @@ def log(context: Context, options: argparse.Namespace) -> int:
     """Print the newest commits with their values."""
     if options.num < 1:
         raise UsageError(f"-n {options.num}: at least one commit", hint="for example: -n 50")
-    key, rows = find(options.metric, walk(context, context.resolve(options.rev)))
+    key, rows = find(options.metric, walk(context.store, context.resolve(options.rev)))
     shown = list(islice(_folded(trace(rows, key), options.changes), options.num))
     found = _experiments(context, shown, key) if options.experiments else {}
     if options.form == "json":

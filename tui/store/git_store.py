@@ -222,6 +222,7 @@ class GitStore:
         self, baseline: Experiment, candidate: Experiment, key: str | None = None, limit: int = 1_000
     ) -> ExampleComparison:
         """Per-example results of two experiments joined by example."""
+        from tui.core.examples import ExampleComparison
         from tui.store.examples import compare_examples
 
         if self.predictions_file(baseline) is None and self.predictions_file(candidate) is None:

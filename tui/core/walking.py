@@ -3,17 +3,17 @@
 from collections.abc import Iterator
 from itertools import chain, islice
 
-from tui.cli.context import Context
 from tui.core.experiments import Experiment
 from tui.core.keys import Key
 from tui.core.metric_history import find_key, unknown_key
+from tui.core.ports import Store
 
 _FIRST_BLOCK = 64
 _GROWTH = 4
 _MAX_BLOCK = 4_096
 
 
-def walk(context: Context, first: Experiment) -> Iterator[Experiment]:
+def walk(store: Store, first: Experiment) -> Iterator[Experiment]:
     """A row and the commits before it on the first-parent line; before an experiment comes its baseline."""
     yield first
     has_baseline = first.kind != "commit" and first.baseline is not None
@@ -22,7 +22,7 @@ def walk(context: Context, first: Experiment) -> Iterator[Experiment]:
         return  # nothing is committed yet
     size = _FIRST_BLOCK
     while True:
-        rows = context.store.lineage(rev, size)
+        rows = store.lineage(rev, size)
         yield from rows[num_seen:]
         if len(rows) < size:
             return
