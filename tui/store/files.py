@@ -16,6 +16,8 @@ MAX_BYTES = 64 * 1024 * 1024
 """A params or metrics file larger than this is refused."""
 CONFIG = ".dvc/config"
 PIPELINE = "dvc.yaml"
+WORKSPACE = "workspace"
+"""The revision that is a work tree."""
 _RACY_NS = 100_000_000
 _MAX_HASHED = 4 * 1024 * 1024
 _MAX_IDS = 50_000
@@ -137,7 +139,7 @@ class FolderFiles:
     @property
     def origin(self) -> tuple[Path, str]:
         """The folder."""
-        return self.root, "workspace"
+        return self.root, WORKSPACE
 
     @property
     def is_absent(self) -> bool:

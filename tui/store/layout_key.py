@@ -14,7 +14,7 @@ from typing import Any
 
 from tui.store.documents import BadDocumentError, Documents, parse_document
 from tui.store.dvc_files import parse_dvc_file
-from tui.store.files import CONFIG, Files
+from tui.store.files import CONFIG, PIPELINE, WORKSPACE, Files
 from tui.store.layout import PARAMS
 
 VERSION = 1
@@ -23,6 +23,7 @@ _EXPRESSION = re.compile(r"\$\{(.*?)\}", re.DOTALL)
 _SAID_ONLY = {"cmd", "desc", "meta"}
 _SAID_ONLY_ABOVE = {"artifacts", "datasets"}
 """Sections, of stages and beside them, that select no files: it counts that their variables exist, and what kind."""
+_OUTSIDE = re.compile(rb"://|[\s\"'\[{:]/[A-Za-z]|\.\./")
 _ABSENT = "absent"
 _MAX_KNOWN = 5_000
 
@@ -66,7 +67,18 @@ class LayoutKeys:
             digest = self._digests[names] = _digest([VERSION, dvc_version(), *self._fixed(files, sorted(names))])
             self._scans[names] = tuple(self._scan_all(files))
         variables = [[self._of_place(files, place, scan) for place in scan.places] for scan in self._scans[names]]
-        return _digest([digest, files.identity(PARAMS) is not None, variables])
+        where = files.origin[1] == WORKSPACE and self._is_outside(files, names)
+        return _digest([digest, files.identity(PARAMS) is not None, variables, where])
+
+    def _is_outside(self, files: Files, names: tuple[tuple[str, Hashable], ...]) -> bool:
+        """Whether there are paths out of the project, which DVC shows otherwise in the workspace."""
+        for path in (path for path, _ in names if path.endswith((PIPELINE, ".dvc"))):
+            try:
+                if _OUTSIDE.search(self._documents.cached(files, path, bytes_of)):
+                    return True
+            except BadDocumentError:
+                continue
+        return False
 
     def _fixed(self, files: Files, names: Iterable[tuple[str, Hashable]]) -> Iterator[list[Any]]:
         for path, identity in names:

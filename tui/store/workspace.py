@@ -4,8 +4,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import pygit2
-
 from pipeline.contract import paths
 from pipeline.contract.run_record import RunRecord, decode_run_record
 from pipeline.contract.series import decode_points
@@ -13,8 +11,8 @@ from tui.core.experiments import Experiment, Status
 from tui.store.dvc_tasks import is_stage_running
 from tui.store.files import FolderFiles
 from tui.store.project import Project
-from tui.store.trees import is_dvc_file
 from tui.store.values import ValueReader
+from tui.store.work_tree import WorkTree
 
 _TAIL_BYTES = 4096
 _CLOCK_TOLERANCE_S = 2.0
@@ -25,16 +23,11 @@ class Workspace:
 
     def __init__(self, project: Project, values: ValueReader) -> None:
         self._project, self._values = project, values
-        self._index_stamp: object = None
-        self._names: tuple[str, ...] = ()
+        self._tree = WorkTree(project)
 
     def files(self) -> FolderFiles:
-        """Files on disk; a dvc.yaml or .dvc file counts if it is at the root or known to Git."""
-        index = self._project.git_dir / "index"
-        stamp = index.stat().st_mtime_ns if index.exists() else None
-        if stamp is None or stamp != self._index_stamp:
-            self._names, self._index_stamp = _tracked_names(self._project), stamp
-        return FolderFiles(self._project.root, self._names)
+        """Files on disk; a dvc.yaml or .dvc file counts unless Git ignores it."""
+        return FolderFiles(self._project.root, self._tree.names())
 
     def experiment(self, head: str | None) -> Experiment:
         """The row of the workspace."""
@@ -52,19 +45,6 @@ class Workspace:
             deps=values.deps, outs=values.outs, missing=tuple(values.missing), error=error, stage=stage,
             fraction=fraction, is_pending=values.is_pending,
         )  # fmt: skip
-
-
-def _tracked_names(project: Project) -> tuple[str, ...]:
-    found = {"dvc.yaml"}
-    try:
-        project.repository.index.read(False)
-        names = [entry.path for entry in project.repository.index]
-    except (OSError, pygit2.GitError):
-        names = []
-    for name in names:
-        if name.startswith(project.prefix) and is_dvc_file(name.rpartition("/")[2]):
-            found.add(name.removeprefix(project.prefix))
-    return tuple(sorted(found, key=lambda path: (path.count("/"), path)))
 
 
 def latest_record(root: Path) -> RunRecord | None:
