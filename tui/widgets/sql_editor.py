@@ -43,8 +43,7 @@ class SqlEditor(TextArea):
     }  # fmt: skip
     DEFAULT_CSS = """
     SqlEditor {
-        background: transparent;
-        & .text-area--cursor-line { background: transparent; }
+        background: transparent; scrollbar-size-vertical: 1;
         & .sql--keyword { color: $text-primary; text-style: bold; }
         & .sql--text { color: $text-success; }
         & .sql--name { color: $foreground; }
@@ -64,7 +63,9 @@ class SqlEditor(TextArea):
     def __init__(
         self, text: str = "", *, placeholder: str = "", id: str | None = None, classes: str | None = None
     ) -> None:
-        super().__init__(text, id=id, classes=classes, tab_behavior="focus", placeholder=placeholder)
+        super().__init__(
+            text, id=id, classes=classes, tab_behavior="focus", placeholder=placeholder, highlight_cursor_line=False
+        )
         self.cursor_blink = False
         self._spans: tuple[str, list[list[Span]]] = ("", [])
 

@@ -1,5 +1,7 @@
 """The upper part of the Query screen: the editor, the tables at the side, saved queries, history."""
 
+from collections.abc import Mapping, Sequence
+
 from textual import on, work
 
 from tui.core.errors import UserError
@@ -8,7 +10,7 @@ from tui.screens.base import Bench, WorkerScreen
 from tui.screens.dialogs import Choose
 from tui.screens.query.catalog import Catalog
 from tui.screens.query.history import one_line
-from tui.screens.query.messages import Failed, Offered
+from tui.screens.query.messages import Offered
 from tui.screens.query.saved import choices
 from tui.widgets.sql_editor import SqlEditor
 from tui.widgets.table import VirtualTable
@@ -20,7 +22,7 @@ class AskingScreen(WorkerScreen[None]):
 
     def __init__(self, bench: Bench) -> None:
         super().__init__(bench)
-        self._request = 0
+        self._offer_request = 0
 
     def action_run(self) -> None:
         """Run what is in the editor."""
@@ -28,6 +30,10 @@ class AskingScreen(WorkerScreen[None]):
 
     def show_status(self, text: str) -> None:
         """Tell something about what the cursor is on."""
+        raise NotImplementedError
+
+    def show_problem(self, text: str) -> None:
+        """Tell what went wrong; nothing takes it back."""
         raise NotImplementedError
 
     @property
@@ -79,8 +85,8 @@ class AskingScreen(WorkerScreen[None]):
 
     def _open(self, query: SavedQuery) -> None:
         if query.parameters:
-            self._request += 1
-            self._offer(self._request, query)
+            self._offer_request += 1
+            self._offer(self._offer_request, query)
         else:
             self._editor.put(query.sql)
             self.action_run()
@@ -90,32 +96,36 @@ class AskingScreen(WorkerScreen[None]):
         try:
             found = choices(self.bench.store, self.bench.runner, query)
         except UserError as error:
-            self.post_message(Failed(request, error))
+            self.post_message(Offered(request, query, error))
         else:
             self.post_message(Offered(request, query, found))
 
     @on(Offered)
     def _offered(self, message: Offered) -> None:
-        if message.request == self._request:
-            self._ask(message, {})
+        if message.request != self._offer_request or self.app.screen is not self:
+            return
+        if isinstance(message.choices, UserError):
+            self.show_problem(f"✗ {message.choices}")
+        else:
+            self._ask(message.query, message.choices, {})
 
-    def _ask(self, offer: Offered, values: dict[str, str]) -> None:
+    def _ask(self, query: SavedQuery, offered: Mapping[str, Sequence[str]], values: dict[str, str]) -> None:
         """Ask for one value after the other, then run the query with them."""
-        name = next((one for one in offer.query.parameters if one not in values), None)
+        name = next((one for one in query.parameters if one not in values), None)
         if name is None:
-            self._editor.put(offer.query.with_values(values))
+            self._editor.put(query.with_values(values))
             self.action_run()
             return
-        known = offer.choices[name]
+        known = offered[name]
         if not known:
             self.notify(f"There is no {name} to choose from")
             return
 
         def chosen(index: int | None) -> None:
             if index is not None:
-                self._ask(offer, {**values, name: known[index]})
+                self._ask(query, offered, {**values, name: known[index]})
 
-        self.app.push_screen(Choose(f"{offer.query.name}: {name}", [neutral(one) for one in known], None), chosen)
+        self.app.push_screen(Choose(f"{query.name}: {name}", [neutral(one) for one in known], None), chosen)
 
     def action_open_history(self) -> None:
         """Choose one of the queries that were run, the last one first."""

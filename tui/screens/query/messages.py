@@ -35,8 +35,8 @@ class Found(Message):
 
 
 class Offered(Message):
-    """What there is to choose from for every parameter of a saved query."""
+    """What there is to choose from for every parameter of a saved query, or why nobody knows."""
 
-    def __init__(self, request: int, query: SavedQuery, choices: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, request: int, query: SavedQuery, choices: Mapping[str, Sequence[str]] | UserError) -> None:
         super().__init__()
         self.request, self.query, self.choices = request, query, choices

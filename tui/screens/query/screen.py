@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.widgets import Static
 
 from tui.commands import Scope, bindings
 from tui.core.errors import UserError
@@ -33,6 +34,7 @@ LIMIT = 10_000
 TIMEOUT_S = 60.0
 _TICK_S = 0.1
 _WIDE = 120  # columns of the terminal from which on the tables stand at the side
+_CANCELLED, _FAILED = ("⊘ cancelled", "$text-warning"), ("✗ failed", "$text-error")
 _EXAMPLE = "SELECT name, value FROM metrics WHERE key = 'test/loss' ORDER BY value"
 _FORMS = {"CSV": as_csv, "Markdown": as_markdown, "JSON": as_json}
 
@@ -50,8 +52,7 @@ class QueryScreen(AskingScreen):
         #panes { height: 1fr; }
         #editor { height: 30%; min-height: 6; max-height: 16; border: round $foreground 30%; padding: 0 1; }
         #editor { border-title-color: $foreground; &:focus { border: round $primary; } }
-        #problem { display: none; color: $text-error; }
-        #problem.-mild { color: $text-warning; }
+        #problem { display: none; color: $text-error; height: auto; max-height: 4; padding: 0 1; }
         #table { height: 1fr; }
         #catalog { display: none; }
         #catalog.-shown { display: block; }
@@ -61,10 +62,12 @@ class QueryScreen(AskingScreen):
 
     def __init__(self, bench: Bench) -> None:
         super().__init__(bench)
+        self._request = 0
         self._began: datetime | None = None
         self._cancelled = threading.Event()
         self._rows = ResultRows(QueryResult((), (), False), 0)
         self._outcome = Content()
+        self._heading = ""
 
     def compose(self) -> ComposeResult:
         """Title, editor, rows, tables."""
@@ -77,7 +80,7 @@ class QueryScreen(AskingScreen):
                 yield editor
                 yield VirtualTable(id="table", classes="box", placeholder="^r runs the query, f3 opens a saved one")
             yield Catalog(self.bench.store.sql_tables(), id="catalog", classes="box")
-        yield Line(id="problem")
+        yield Static(id="problem")
         yield Line(id="status")
         yield KeyBar("query")
 
@@ -106,6 +109,16 @@ class QueryScreen(AskingScreen):
             return bool(self._rows.num_rows)
         return True
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Also keys of the app that the editor takes."""
+        if action == "quit" and not parameters:
+            return not self._editor.has_focus
+        return super().check_action(action, parameters)
+
+    def on_descendant_focus(self) -> None:
+        """Other keys work now."""
+        self.query_one(KeyBar).refresh()
+
     # Running
 
     def action_run(self) -> None:
@@ -120,7 +133,7 @@ class QueryScreen(AskingScreen):
         self._began = self.bench.clock()
         state = self.bench.settings.state
         self.bench.settings.update(query=self._editor.text, queries=remembered(state.queries, sql))
-        self._show_problem("")
+        self.show_problem("")
         self._timer.resume()
         self._show_title()
         self._query(self._request, self._editor.text, self._cancelled, self._began)
@@ -149,6 +162,7 @@ class QueryScreen(AskingScreen):
         self._began = None
         self._timer.pause()
         self._show_title()
+        self.query_one(KeyBar).refresh()
 
     @on(Answered)
     def _show_rows(self, message: Answered) -> None:
@@ -162,11 +176,12 @@ class QueryScreen(AskingScreen):
         table.set_rows(self._rows)
         table.move_cursor(0)
         count = f"{'first ' if result.truncated else ''}{len(result.rows):,} row{'' if len(result.rows) == 1 else 's'}"
-        table.border_title = Content(f"{count}, {len(result.columns)} columns").markup
+        self._heading = f"{count}, {len(result.columns)} columns"
+        table.border_title = self._heading
         self._outcome = Content.assemble(
             (f"✓ {count}", "$text-warning" if result.truncated else "$text-success"),
             (f" in {message.elapsed_s:.2f} s", "dim"),
-            (" (there are more: LIMIT, or finetui query --limit)" if result.truncated else "", "dim"),
+            (", there are more" if result.truncated else "", "dim"),
         )
         self.show_status("; ".join(f"left out: {note}" for note in result.notes))
         self._end()
@@ -176,13 +191,14 @@ class QueryScreen(AskingScreen):
         if message.request != self._request:
             return
         error, was_cancelled = message.error, self._cancelled.is_set()
-        self._outcome = Content.styled("⊘ cancelled", "$text-warning") if was_cancelled else Content()
+        self._outcome = Content.styled(*(_CANCELLED if was_cancelled else _FAILED))
+        self._table.border_title = f"the query before: {self._heading}" if self._heading else ""
         place = ""
         if isinstance(error, QueryError) and error.position is not None:
             line, column = place_in(self._editor.text, error.position)
             place = f"line {line}, column {column}: "
             self._editor.mark(error.position)
-        self._show_problem("" if was_cancelled else f"✗ {place}{error}")
+        self.show_problem("" if was_cancelled else f"✗ {place}{error}")
         self._end()
 
     # Showing
@@ -195,10 +211,11 @@ class QueryScreen(AskingScreen):
         title = Content.assemble(("Query", "bold"), f"  {neutral(self.bench.store.root.name)}  ")
         self.query_one("#title", Line).text = title + state
 
-    def _show_problem(self, text: str) -> None:
-        line = self.query_one("#problem", Line)
-        line.display = bool(text)
-        line.text = neutral(text)
+    def show_problem(self, text: str) -> None:
+        """One line in red below."""
+        problem = self.query_one("#problem", Static)
+        problem.display = bool(text)
+        problem.update(Content(neutral(text)))
 
     def show_status(self, text: str) -> None:
         """One line below."""
@@ -228,7 +245,7 @@ class QueryScreen(AskingScreen):
         if message.request != self._request or self.app.screen is not self:
             return
         if isinstance(message.experiment, UserError):
-            self._show_problem(f"✗ {message.experiment}")
+            self.show_problem(f"✗ {message.experiment}")
         else:
             self.app.push_screen(RunScreen(self.bench, message.experiment))
 
