@@ -165,11 +165,17 @@ def test_a_cached_metric_that_arrives_later_is_shown(tmp_path: Path) -> None:
     assert store.experiments()[1].metrics == {"m.json": {"acc": 0.5}}
 
 
-def test_the_cache_may_be_elsewhere(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["config", "config.local", "config of the user"])
+def test_the_cache_may_be_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     builder = RepoBuilder(tmp_path / "repo")
     md5 = builder.cache(b'{"acc": 0.5}')
     (builder.root / ".dvc/cache").rename(tmp_path / "shared")
-    (builder.root / ".dvc/config").write_text("[core]\n    analytics = false\n[cache]\n    dir = ../../shared\n")
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("DVC_GLOBAL_CONFIG_DIR", str(home))
+    place = home / "config" if name.endswith("user") else builder.root / ".dvc" / name
+    folder = "../shared" if name.endswith("user") else "../../shared"
+    place.write_text(f"[core]\n    analytics = false\n[cache]\n    dir = {folder} # shared\n")
     builder.commit({"dvc.yaml": stage("metrics:\n- m.json"), "dvc.lock": lock({"s": {"m.json": md5}})})
     assert GitStore(builder.root).resolve("HEAD").metrics == {"m.json": {"acc": 0.5}}
 

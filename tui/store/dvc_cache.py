@@ -1,6 +1,7 @@
 """The local DVC cache: content by its md5."""
 
 import configparser
+import os
 import re
 from pathlib import Path
 
@@ -103,13 +104,22 @@ def _parents(path: str) -> list[str]:
 
 
 def _configured(dvc_dir: Path) -> Path | None:
-    chosen = None
-    for name in ("config", "config.local"):
-        parser = configparser.ConfigParser(strict=False, interpolation=None)
+    """The folder that the configuration names; what is closer to the project goes before what is for all projects."""
+    for file in _config_files(dvc_dir):
+        parser = configparser.RawConfigParser(strict=False, allow_no_value=True, inline_comment_prefixes=("#",))
         try:
-            text = (dvc_dir / name).read_text(encoding="utf-8")
+            text = file.read_text(encoding="utf-8")
             parser.read_string(re.sub(r"(?m)^[ \t]+", "", text))
         except (OSError, ValueError, configparser.Error):
             continue
-        chosen = parser.get("cache", "dir", fallback=chosen)
-    return None if chosen is None else (dvc_dir / chosen).resolve()
+        chosen = (parser.get("cache", "dir", fallback="") or "").strip("\"' ")
+        if chosen:
+            return (file.parent / Path(chosen).expanduser()).resolve()
+    return None
+
+
+def _config_files(dvc_dir: Path) -> list[Path]:
+    personal = os.environ.get("DVC_GLOBAL_CONFIG_DIR") or Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config", "dvc")
+    system = os.environ.get("DVC_SYSTEM_CONFIG_DIR") or "/etc/xdg/dvc"
+    shared = [Path(folder).expanduser() / "config" for folder in (personal, system)]
+    return [dvc_dir / "config.local", dvc_dir / "config", *shared]
