@@ -7,9 +7,10 @@ from tui.cli.bisect_search import Bisection
 from tui.cli.bisect_session import Tested
 from tui.cli.context import Context
 from tui.cli.diffing import diff_as_json, print_diff
-from tui.cli.log import count, room_beside, shorten
+from tui.cli.log import room_beside, shorten
 from tui.cli.output import print_line, visible
 from tui.core.bisect import Search, earlier_breaks
+from tui.core.blame_text import count
 from tui.core.experiments import Experiment
 
 _HOW = {"stored": "stored in the commit", "experiment": "an experiment has it", "run": "run", "user": "by hand"}

@@ -6,16 +6,25 @@ from typing import Any
 
 from tui.cli.context import Context
 from tui.cli.diffing import diff_as_json, print_diff
-from tui.cli.log import ARROWS, count, point_json, room_beside, shorten, text_of, way
+from tui.cli.log import point_json, room_beside, shorten
 from tui.cli.output import print_json, print_line, print_table, visible
 from tui.core.blame import Move
+from tui.core.blame_text import (
+    cause_text,
+    change_text,
+    count,
+    headline,
+    noise_text,
+    since_then,
+    value_text,
+    way,
+)
 from tui.core.blaming import Blame, find_move, points_since, read_noise
 from tui.core.errors import UsageError
 from tui.core.experiments import Experiment
 from tui.core.keys import Key
 from tui.core.metric_history import Point, trace
 from tui.core.noise import Noise
-from tui.core.values import format_delta, format_value, is_number
 from tui.core.walking import find, walk
 
 _NUM_SHOWN = 12
@@ -29,7 +38,7 @@ def blame(context: Context, options: argparse.Namespace) -> int:
     if options.form == "json":
         print_json(_as_json(context, line))
     else:
-        _print(context, line, options)
+        _print(context, line)
     return 0 if line.move is not None else 1
 
 
@@ -49,74 +58,21 @@ def _read(context: Context, options: argparse.Namespace) -> Blame:
     return find_move(context.store, key, points, noise, is_since_first=bool(options.baseline))
 
 
-def _print(context: Context, line: Blame, options: argparse.Namespace) -> None:
+def _print(context: Context, line: Blame) -> None:
     hint = "; --noise X sets it" if line.noise.source == "none" else ""
-    noise = f"noise: {format_value(line.noise.size)}; {line.noise.detail}{hint}"
+    print_line(visible(headline(line)))
+    print_line(visible(noise_text(line)) + hint)
     if line.move is None:
-        print_line(_unmoved(line, options))
-        print_line(noise)
         return
-    move = line.move
-    print_line(_headline(line.key, move))
-    print_line(noise)
-    print_line(_since_then(line, move))
-    if move.kind == "drift":
-        _print_drift(line, move)
-    else:
-        _print_step(line)
+    print_line(since_then(line, line.move))
+    if line.move.kind == "drift":
+        _print_drift(line, line.move)
+    elif cause := cause_text(line):
+        print_line(f"\n{cause}")
+        _print_commits(line.suspects)
     if line.origin is not None:
-        print_line(f"\nwhat changed from {line.origin.short_rev} to {move.end.experiment.short_rev}")
-        print_diff(context, line.origin, move.end.experiment)
-
-
-def _unmoved(line: Blame, options: argparse.Namespace) -> str:
-    known = line.known
-    since = f"since {options.baseline}" if options.baseline else f"in {count(len(line.points), 'commit')}"
-    now = text_of(line.key, known[-1].value)
-    return visible(f"{line.key.text} is {now} and has not moved by more than its noise {since}; {_range(line, known)}")
-
-
-def _headline(key: Key, move: Move) -> str:
-    old, new = text_of(key, move.start.value), text_of(key, move.end.value)
-    row = move.end.experiment
-    change = _change(key, move.start, move.end)
-    if move.kind == "step":
-        return visible(f"{key.text}: {old} -> {new}{change} in {row.short_rev} {row.subject}")
-    steps = count(len(move.changes), "change")
-    return visible(f"{key.text}: {old} -> {new}{change}, drifted over {steps} that are each within the noise")
-
-
-def _change(key: Key, old: Point, new: Point) -> str:
-    if not (is_number(old.value) and is_number(new.value)):
-        return ""
-    delta = float(new.value) - float(old.value)
-    arrow = ARROWS["better" if (delta > 0) == (way(key) == "higher") else "worse"] if way(key) != "none" else ""
-    return f" ({' '.join(part for part in (arrow, format_delta(delta, key.text)) if part)})"
-
-
-def _since_then(line: Blame, move: Move) -> str:
-    later = line.known[line.known.index(move.end) :]
-    return f"since then: {_range(line, later)} in {count(len(later), 'commit')}"
-
-
-def _range(line: Blame, points: Sequence[Point]) -> str:
-    """Lowest and highest value of some points."""
-    numbers = [point.value for point in points if is_number(point.value)]
-    if not numbers:
-        return "the same"
-    low, high = text_of(line.key, min(numbers)), text_of(line.key, max(numbers))
-    return f"always {low}" if low == high else f"between {low} and {high}"
-
-
-def _print_step(line: Blame) -> None:
-    if len(line.suspects) == 1 and line.origin is not None:
-        return
-    print_line()
-    if line.origin is None:
-        print_line("it is not known which results were there before; these commits may have done it")
-    else:
-        print_line(f"the results were committed there; the cause is in one of {count(len(line.suspects), 'commit')}")
-    _print_commits(line.suspects)
+        print_line(f"\nwhat changed from {line.origin.short_rev} to {line.move.end.experiment.short_rev}")
+        print_diff(context, line.origin, line.move.end.experiment)
 
 
 def _print_drift(line: Blame, move: Move) -> None:
@@ -138,7 +94,7 @@ def _commit(row: Experiment) -> list[str]:
 
 
 def _value(key: Key, point: Point) -> list[str]:
-    return [text_of(key, point.value), f"{ARROWS.get(point.verdict, '')} {format_delta(point.delta, key.text)}".strip()]
+    return [value_text(key, point.value), change_text(key, point)]
 
 
 def _as_json(context: Context, line: Blame) -> dict[str, Any]:

@@ -7,18 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from pipeline.contract.metrics import direction
 from tui.cli.context import Context
 from tui.cli.output import print_error, print_json, print_line, print_table, raw, visible
+from tui.core.blame_text import change_text, count, note, value_text, way
 from tui.core.comparison import metric_cell
 from tui.core.errors import UsageError
 from tui.core.experiments import Experiment
 from tui.core.keys import MISSING, Key
 from tui.core.metric_history import Folded, Point, fold, trace
-from tui.core.values import format_delta, format_param, format_value, is_number
+from tui.core.values import is_number
 from tui.core.walking import find, walk
 
-ARROWS = {"better": "▲", "worse": "▼"}
 _HEADERS = ("commit", "date", "value", "", "", "subject")
 _RAW_HEADERS = ("rev", "date", "refs", "name", "value", "delta", "verdict", "note", "num_folded", "subject")
 _BLOCKS = " ▏▎▍▌▋▊▉█"
@@ -62,30 +61,6 @@ def _experiments(context: Context, shown: Sequence[Folded], key: Key) -> dict[st
     return found
 
 
-def way(key: Key) -> Any:
-    """Which way a metric is better; of a param, neither."""
-    return direction(key.text) if key.side == "metric" else "none"
-
-
-def text_of(key: Key, value: Any) -> str:
-    """A value as tables show it."""
-    return format_value(value, key.text) if key.side == "metric" and value is not MISSING else format_param(value)
-
-
-def note(point: Point) -> str:
-    """Why a commit has no value; empty if it has one."""
-    row = point.experiment
-    if point.is_known:
-        return ""
-    if point.value is None:
-        return "null"
-    if row.is_pending:
-        return "pending"
-    if row.error:
-        return "unreadable" if row.status == "done" else row.status
-    return "missing" if row.missing else "none"
-
-
 def _print_text(key: Key, shown: Sequence[Folded], found: Found) -> None:
     better = {"higher": " (higher is better)", "lower": " (lower is better)", "none": ""}[way(key)]
     print_line(f"{visible(key.text)}{better}")
@@ -119,11 +94,7 @@ def _name(point: Point) -> str:
 
 
 def _cells(point: Point, key: Key, scale: Sequence[float]) -> list[str]:
-    value = note(point) or text_of(key, point.value)
-    change = format_delta(point.delta, key.text) if point.delta else ""
-    if point.is_change and point.delta is None and point.previous is not MISSING:
-        change = f"was {text_of(key, point.previous)}"
-    return [value, f"{ARROWS.get(point.verdict, '')} {change}".strip(), bar(point.value, scale)]
+    return [note(point) or value_text(key, point.value), change_text(key, point), bar(point.value, scale)]
 
 
 def bar(value: Any, scale: Sequence[float]) -> str:
@@ -154,11 +125,6 @@ def room_beside(taken: int) -> int | None:
 def shorten(text: str, room: int | None) -> str:
     """Text that fits; what is cut says so."""
     return text if room is None or len(text) <= room else f"{text[: room - 1]}…"
-
-
-def count(number: int, noun: str) -> str:
-    """`1 commit`, `2 commits`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _date(row: Experiment) -> str:
