@@ -32,8 +32,9 @@ def test_every_command_of_a_screen_has_an_action() -> None:
     from tui.screens.compare.examples import ExamplesScreen
     from tui.screens.compare.screen import CompareScreen
     from tui.screens.launch.screen import LaunchScreen
+    from tui.screens.query.screen import QueryScreen
 
-    screens = (ExperimentsScreen, RunScreen, CompareScreen, ExamplesScreen, LaunchScreen)
+    screens = (ExperimentsScreen, RunScreen, CompareScreen, ExamplesScreen, LaunchScreen, QueryScreen)
     assert {screen.scope for screen in screens} == set(COMMANDS) - {"app"}
     missing = [
         (screen.scope, command.action)
