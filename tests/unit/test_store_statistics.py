@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from scipy.stats import norm, t
 
 from tui.store.statistics import (
     mcnemar,
@@ -67,10 +68,16 @@ def test_too_few_examples_have_no_interval() -> None:
     assert paired_mean_test(np.array([0.5])) == (None, None)
 
 
+def expanded(tail: float, num: int) -> float:
+    """Share of the resamples that is beyond an end of the expanded percentile interval (Hesterberg 2015)."""
+    return float(norm.cdf(t.ppf(tail, num - 1) * math.sqrt(num / (num - 1))))
+
+
 def test_the_bootstrap_equals_all_resamples_of_a_small_sample() -> None:
     values = np.array([0.0, 1.0, 4.0, 7.0])
     means = sorted(sum(draw) / 4 for draw in itertools.product(values, repeat=4))
-    low, high = np.quantile(means, [0.025, 0.975])
+    tail = expanded(0.025, 4)
+    low, high = np.quantile(means, [tail, 1 - tail])
     found = mean_interval(values)
     assert found is not None
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.26)  # one step between two resamples
@@ -79,7 +86,9 @@ def test_the_bootstrap_equals_all_resamples_of_a_small_sample() -> None:
 def test_the_p_value_of_differences_equals_that_of_all_resamples() -> None:
     differences = np.array([-0.5, 1.0, 2.0, 0.5, -1.0, 3.0])
     means = np.array([sum(draw) / 6 for draw in itertools.product(differences, repeat=6)])
-    exact = 2 * min((means <= 0).mean(), (means >= 0).mean())
+    share = min((means <= 0).mean(), (means >= 0).mean())
+    exact = 2 * t.cdf(norm.ppf(share) * math.sqrt(5 / 6), 5)
+    assert expanded(exact / 2, 6) == pytest.approx(share)
     _, p_value = paired_mean_test(differences)
     assert p_value == pytest.approx(exact, abs=0.03)
 
@@ -111,7 +120,7 @@ def test_a_large_eval_set_draws_fewer_resamples(monkeypatch: pytest.MonkeyPatch)
     interval, p_value = paired_mean_test(values)
     assert interval is not None
     assert interval.low < values.mean() < interval.high
-    assert p_value == 2 / 400
+    assert p_value == pytest.approx(2 * t.cdf(norm.ppf(1 / 400) * math.sqrt(499 / 500), 499))
 
 
 def covered(rng: np.random.Generator, rounds: int, num: int, before: float, fixed: float, broke: float) -> float:
@@ -154,6 +163,13 @@ def test_without_a_difference_p_values_are_about_uniform() -> None:
     distance = np.max(np.abs(p_values - np.arange(1, 301) / 300))
     assert distance < 1.63 / math.sqrt(300)  # Kolmogorov-Smirnov at 1 %
     assert 0.02 <= (p_values < 0.05).mean() <= 0.09
+
+
+@pytest.mark.parametrize("num", [8, 20])
+def test_few_examples_raise_few_false_alarms(num: int) -> None:
+    rng = np.random.default_rng(11)
+    found = [paired_mean_test(rng.normal(0, 1, num))[1] for _ in range(200)]
+    assert sum(value is not None and value < 0.05 for value in found) <= 20  # 10 expected, 20 once in 500 runs
 
 
 def test_mcnemar_is_never_too_eager() -> None:
