@@ -140,9 +140,9 @@ def test_a_lone_quote_does_not_hold_a_table_for_ever() -> None:
     decoder = TableDecoder("s")
     decoder.feed(b'step,a,inch\n1,2,5"\n')
     assert points(decoder.result()) == {}
-    for step in range(2, 60_000):
+    for step in range(2, 4_000):
         decoder.feed(b"%d,3,a rather wide value\n" % step)
-    assert len(points(decoder.result())["a"]) > 10_000
+    assert len(points(decoder.result())["a"]) > 3_000
 
 
 def test_a_live_table_that_is_large_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

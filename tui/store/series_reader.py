@@ -123,11 +123,11 @@ class SeriesReader:
         identity = files.identity(source.path)
         if identity is not None:
             return _Found(str(identity), None, is_in_git=True)
-        content = next(iter(self._cache.awaited(source.path, outs)), None)
         place = self._cache.find(source.path, outs)
-        if content is None or (content.endswith(".dir") and place is not None):
-            return None  # not an output, or not in the folder that is one
-        return _Found(content, place, is_in_git=False)
+        if place is not None:
+            return _Found(place.parent.name + place.name, place, is_in_git=False)
+        awaited = self._cache.awaited(source.path, outs)
+        return _Found(awaited[0], None, is_in_git=False) if awaited else None
 
     def _learn(self, files: Files, source: Source, found: _Found, *, is_new: bool) -> bool:
         """Decode a file unless that was done before; whether it is known now."""

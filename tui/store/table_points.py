@@ -14,7 +14,7 @@ from pipeline.contract.series import EVENT, EVENT_COLUMNS, TIME
 from tui.core.series import Event, Recording
 from tui.store.points import TIME_COLUMNS, Columns, number, step_column
 
-_MAX_HELD = 1 << 20
+_MAX_HELD = 1 << 16
 _PLAIN_CHARACTERS = {delimiter: dict.fromkeys(map(ord, f"0123456789.eE+-\n{delimiter}")) for delimiter in (",", "\t")}
 
 
@@ -47,11 +47,9 @@ class TableDecoder:
     def feed(self, data: bytes) -> None:
         """Take complete lines; a quoted text that goes on in the next line is awaited."""
         data = self._held + data
-        if data.count(b'"') % 2 and len(data) < _MAX_HELD:
-            self._held = data
-        else:
-            self._held = b""
-            self._take(data.decode(errors="replace").replace("\0", ""))
+        end = _end_of_rows(data) if len(data) < _MAX_HELD else len(data)
+        self._held = data[end:]
+        self._take(data[:end].decode(errors="replace").replace("\0", ""))
 
     def finish(self) -> None:
         """Take what was awaited as it is."""
@@ -138,6 +136,18 @@ class TableDecoder:
         time_s = number(row[self._texts[TIME]]) if TIME in self._texts else None
         at = time_s if time_s is not None and math.isfinite(time_s) else 0.0
         self._columns.add_event(Event(self._stage, int(step), at, *texts))
+
+
+def _end_of_rows(data: bytes) -> int:
+    """Where the last row begins if a quote in it is still open, else the end."""
+    end = len(data)
+    if data.count(b'"') % 2 == 0:
+        return end
+    num_quotes, start = 0, end
+    while start > 0 and num_quotes % 2 == 0:
+        end, start = start, data.rfind(b"\n", 0, start - 1) + 1
+        num_quotes += data.count(b'"', start, end)
+    return start
 
 
 def _plain_numbers(text: str, delimiter: str, width: int) -> "NDArray[np.float64] | None":
