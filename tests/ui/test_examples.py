@@ -90,6 +90,16 @@ async def test_without_results_there_is_nothing_more_to_see() -> None:
         assert cells(app, EXACT)[1] == "0.94 ▲ +0.03"
 
 
+async def test_results_that_are_not_there_are_told_below() -> None:
+    store = examples.store()
+    del store.scored["warm-fox"]
+    store.compared["warm-fox"] = ExampleComparison(100, 0)
+    async with opened(store) as (app, pilot):
+        await compare(app, pilot, "main", "brisk-owl", "warm-fox")
+        await until(pilot, lambda: "warm-fox: it has no per-example results" in text_of(app))
+        assert cells(app, EVIDENCE)[2] == ""
+
+
 async def test_a_crash_while_reading_them_is_reported_and_the_screen_goes_on() -> None:
     store = examples.store()
     async with opened(store) as (app, pilot):

@@ -189,7 +189,7 @@ def test_a_difference_names_stages_data_and_files(project: Path, capsys: pytest.
     assert data[1:3] == ["out", "modified"]
     assert len(data[3]) == len(data[4]) == 8
     assert any(line.split() == ["params.yaml", "modified", "+1", "-1"] for line in out.splitlines())
-    assert "and 1 files of results" in out
+    assert "and 1 file of results\n" in out
     assert "0.85 ▲ +0.35" in out
 
 

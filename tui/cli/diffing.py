@@ -76,7 +76,8 @@ def _print(
     if shown:
         _section("file", "", "lines", rows=[_file_row(change) for change in shown], form=form)
     if len(files) > len(shown):
-        print_line(f"\nand {len(files) - len(shown)} files of results")
+        num = len(files) - len(shown)
+        print_line(f"\nand {num} file{'s' if num > 1 else ''} of results")
 
 
 def _section(*headers: str, rows: Sequence[Sequence[str]], form: Format) -> None:

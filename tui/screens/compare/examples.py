@@ -192,6 +192,7 @@ class ExamplesScreen(WorkerScreen[None]):
         comparison = self._comparison
         keys = [one.key for one in comparison.scores if direction(one.key) != "none"] if comparison is not None else []
         if comparison is None or not keys:
+            self.notify("No score of both to choose from")
             return
 
         def take(index: int | None) -> None:
@@ -207,6 +208,7 @@ class ExamplesScreen(WorkerScreen[None]):
         changes = self._comparison.changes if self._comparison is not None else ()
         names = sorted({one.category for one in changes})
         if not names:
+            self.notify("No example differs")
             return
         counts = [sum(one.category == name for one in changes) for name in names]
         labels = [f"{neutral(name) or '(none)'}  {count}" for name, count in zip(names, counts, strict=True)]

@@ -38,6 +38,7 @@ class CompareScreen(ChartedScreen):
     CompareScreen #table { height: 3fr; }
     CompareScreen LineChart { height: 2fr; min-height: 8; padding: 0 1; }
     CompareScreen #problem { color: $text-error; display: none; }
+    CompareScreen #note { color: $text-muted; display: none; }
     """
 
     class Read(Message):
@@ -76,6 +77,7 @@ class CompareScreen(ChartedScreen):
         yield Line("Compare", id="title", classes="title")
         yield VirtualTable(id="table", classes="box", placeholder="nothing to compare")
         yield LineChart(placeholder="reading the curves…")
+        yield Line(id="note")
         yield Line(id="problem")
         yield KeyBar("compare")
 
@@ -112,7 +114,7 @@ class CompareScreen(ChartedScreen):
         changed = message.reading.experiments != self._reading.experiments
         is_first, self._is_read = not self._is_read, True
         self._reading = message.reading
-        self._show_problem(message.reading.problem)
+        self._show_line("#problem", message.reading.problem)
         if changed:
             self._show_table()
         if changed or is_first:
@@ -122,10 +124,10 @@ class CompareScreen(ChartedScreen):
     @on(ReadFailed)
     def _show_failure(self, message: ReadFailed) -> None:
         if self.accepts(message.request):
-            self._show_problem(str(message.error))
+            self._show_line("#problem", str(message.error))
 
-    def _show_problem(self, text: str) -> None:
-        line = self.query_one("#problem", Line)
+    def _show_line(self, selector: str, text: str) -> None:
+        line = self.query_one(selector, Line)
         line.display = bool(text)
         line.text = neutral(text)
 
@@ -145,6 +147,7 @@ class CompareScreen(ChartedScreen):
     def _show_evidence(self, message: EvidenceRead) -> None:
         if message.request == self._evidence_request:
             self._evidence = message.evidence
+            self._show_line("#note", "; ".join(message.evidence.notes))
             self._show_table()
 
     # Showing
