@@ -52,9 +52,12 @@ class LiveRuns:
             record = latest_record(task.root)
             if record is not None and record.status == "running":
                 stage, fraction = record.stage, stage_fraction(record, task.root)
+        error = values.error
+        if task.status == "failed" and error is None:
+            error = f"the run failed; dvc queue logs {task.name or task.rev[:7]} says why"
         return Experiment(
             task.rev, "experiment", task.name, task.baseline, (), snapshot.timestamp, "", task.status,
-            values.params, values.metrics, values.deps, values.outs, error=values.error, stage=stage,
+            values.params, values.metrics, values.deps, values.outs, error=error, stage=stage,
             fraction=fraction, is_pending=values.is_pending,
         )  # fmt: skip
 
