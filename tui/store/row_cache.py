@@ -54,7 +54,7 @@ class RowCache:
         for key, data in stored.items():
             try:
                 rows[key[:end]] = decode_row(data)
-            except (ValueError, TypeError, OverflowError, RecursionError):
+            except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
                 continue  # by a version that wrote something else: it is read from Git again
         return rows
 
