@@ -262,18 +262,22 @@ def test_axes_as_dvc_allows_them(builder: RepoBuilder) -> None:
     table = "n,m,a,b\n1,5,2,3\n"
     pipeline = (
         "stages:\n  s:\n    cmd: x\n    plots:\n    - stage.csv: {x: n, y: a, cache: false}\n"
+        "    - bare.csv: {x: '0', header: false, cache: false}\n"
         "plots:\n- one.csv: {x: n, y: a}\n- two.csv: {x: n, y: [a, b]}\n"
         "- both:\n    x: n\n    y: {three.csv: b, four.csv: [a, b]}\n"
-        "- own:\n    x: {five.csv: m}\n    y: {five.csv: a}\n- six.csv\n"
+        "- own:\n    x: {five.csv: m}\n    y: {five.csv: a}\n- six.csv\n- more:\n    x: n\n    y: {three.csv: a}\n"
     )
     names = ("stage", "one", "two", "three", "four", "five", "six")
-    builder.commit({"dvc.yaml": pipeline, **{f"{name}.csv": table for name in names}})
+    bare = {"bare.csv": "1,5\n2,6\n"}
+    builder.commit({"dvc.yaml": pipeline, **{f"{name}.csv": table for name in names}, **bare})
     assert series(builder) == {
         ("stage", "a"): [(1, 2)],
         ("one", "a"): [(1, 2)],
         ("two", "a"): [(1, 2)],
         ("two", "b"): [(1, 3)],
         ("three", "b"): [(1, 3)],
+        ("three", "a"): [(1, 2)],
+        ("bare", "1"): [(1, 5), (2, 6)],
         ("four", "a"): [(1, 2)],
         ("four", "b"): [(1, 3)],
         ("five", "a"): [(5, 2)],

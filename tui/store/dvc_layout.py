@@ -225,7 +225,8 @@ def _sources(name: str, details: dict[str, Any]) -> Iterator[tuple[str, dict[str
             own = x.get(path) if isinstance(x, dict) else x
             yield str(path), _axes({**details, "x": own, "y": columns})
     else:
-        yield name, _axes(details)
+        own = x.get(name) if isinstance(x, dict) else x
+        yield name, _axes({**details, "x": own})
 
 
 def _axes(details: dict[str, Any]) -> dict[str, Any]:
@@ -234,6 +235,7 @@ def _axes(details: dict[str, Any]) -> dict[str, Any]:
     return {
         "x": x if isinstance(x, str) else None,
         "y": [str(column) for column in columns],
+        "header": details.get("header") is not False,
         "template": details.get("template"),
     }
 

@@ -1,7 +1,7 @@
 """Where the params, metrics, plots, deps and outs of a revision are; values only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 PARAMS = "params.yaml"
@@ -20,6 +20,8 @@ class OutFile:
     """Column with the steps, of a plot."""
     y: tuple[str, ...] = ()
     """Columns with the values, of a plot; empty takes all that are numbers."""
+    has_header: bool = True
+    """Whether the first row of a table names its columns; else they are called 0, 1, ..."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Layout:
     """File -> dotted keys that stages use as `${...}`; DVC shows those of files that are no params files."""
     metrics: dict[str, OutFile] = field(default_factory=dict)
     plots: dict[str, OutFile] = field(default_factory=dict)
+    drawn: set[str] = field(default_factory=set)
+    """Plots that a dvc.yaml draws, as opposed to those that only a stage writes."""
     stages: list[StageFiles] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     """What could not be understood."""
@@ -78,9 +82,16 @@ class Layout:
         if isinstance(template, str | None) and template in _CURVES:
             known = self.plots.get(path)
             if known is None or out.stage is None:
-                stage = out.stage if known is None else known.stage
-                cached = out.cached if known is None else known.cached
-                self.plots[path] = OutFile(stage, cached, out.x, out.y)
+                self.plots[path] = out if known is None else self._both(path, known, out)
+            if out.stage is None:
+                self.drawn.add(path)
+
+    def _both(self, path: str, known: OutFile, out: OutFile) -> OutFile:
+        """A plot that is declared twice; what several drawings take of one file is all of it."""
+        if path not in self.drawn:
+            return replace(out, stage=known.stage, cached=known.cached)
+        y = (*known.y, *out.y) if known.y and out.y else ()
+        return replace(known, x=known.x or out.x, y=tuple(dict.fromkeys(y)))
 
 
 def decode_layout(data: Mapping[str, Any]) -> Layout:
@@ -92,7 +103,7 @@ def decode_layout(data: Mapping[str, Any]) -> Layout:
         stages=[_stage(stage) for stage in data["stages"]],
     )
     for plot in data["plots"]:
-        out = OutFile(plot["stage"], plot["cached"], plot["x"], tuple(plot["y"]))
+        out = OutFile(plot["stage"], plot["cached"], plot["x"], tuple(plot["y"]), plot.get("header", True))
         layout.add_plot(plot["path"], out, plot["template"])
     return layout
 

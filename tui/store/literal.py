@@ -53,7 +53,8 @@ def _add_stage(layout: Layout, file: str, name: str, stage: Mapping[str, Any]) -
         layout.metrics[_join(folder, path)] = OutFile(address, details.get("cache") is not False)
     for path, details in _entries(stage.get("plots")):
         x, y = details.get("x"), details.get("y")
-        out = OutFile(address, details.get("cache") is not False, x if isinstance(x, str) else None, _columns(y))
+        cached, header = details.get("cache") is not False, details.get("header") is not False
+        out = OutFile(address, cached, x if isinstance(x, str) else None, _columns(y), header)
         layout.add_plot(_join(folder, path), out, details.get("template"))
     deps = tuple((path, _join(folder, path), "md5") for path, _ in _entries(stage.get("deps")))
     layout.stages.append(StageFiles(file, name, deps, tuple(_outs(stage, folder))))

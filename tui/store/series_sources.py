@@ -46,14 +46,15 @@ class Source:
 
     def key(self, content: str) -> str:
         """What stays the same as long as the same would be decoded; `content` is the hash of the file."""
-        how = (FORMAT, self._suffix, self.stage, self.name, self.out.x, self.out.y)
+        how = (FORMAT, self._suffix, self.stage, self.name, self.out.x, self.out.y, self.out.has_header)
         return f"{content}:{blake2b(repr(how).encode(), digest_size=8).hexdigest()}"
 
     def decoder(self) -> Decoder[Recording]:
         """A decoder for a file that is read line by line."""
         if self._suffix == ".jsonl":
             return LinesDecoder(self.stage, self.name)
-        return TableDecoder(self.stage, self.name, _DELIMITERS.get(self._suffix, ","), self.out.x, self.out.y)
+        delimiter, out = _DELIMITERS.get(self._suffix, ","), self.out
+        return TableDecoder(self.stage, self.name, delimiter, out.x, out.y, has_header=out.has_header)
 
     def decode(self, data: bytes) -> Recording:
         """All series and events of a file that is complete; none if it is broken or too large."""
