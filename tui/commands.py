@@ -5,7 +5,7 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-Scope = Literal["app", "experiments", "run", "compare", "examples", "launch", "query"]
+Scope = Literal["app", "experiments", "run", "compare", "examples", "launch", "query", "history"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,7 @@ COMMANDS: dict[Scope, tuple[Command, ...]] = {
         Command("stop", "x", "Stop run", "Stop the run of the row; asks first", writes=True),
         Command("copy_rev", "y", "Copy SHA", "Copy the full SHA of the row"),
         Command("copy_name", "Y", "Copy name", "Copy the name of the row"),
+        Command("history", "H", "History", "The main metric along the commits, and where it last moved"),
         Command("query", "Q", "Query", "Ask in SQL about everything that ever ran"),
         Command("reload", "r", "Reload", "Read the project again now"),
         Command("back", "escape", "Back", "Clear the filter"),
@@ -155,6 +156,20 @@ COMMANDS: dict[Scope, tuple[Command, ...]] = {
         Command("copy_row", "Y", "Copy row", "Copy the full values of the row, separated by tabs"),
         Command("view_row", "v", "Whole row", "Show every value of the row in full; enter opens its experiment"),
         Command("back", "escape", "Back", "Cancel the running query; else back to the experiments", footer=True),
+    ),
+    "history": (
+        Command("open", "enter", "Open", "Curves, log, params and metrics of the commit", footer=True),
+        Command("compare", "c", "Compare", "Compare with the commit before; the move with where it began", footer=True),
+        Command("jump", "b", "Last move", "Jump to the commit where it last moved by more than its noise", footer=True),
+        Command("toggle_changes", "d", "Changes", "Only commits where the value changed, or all", footer=True),
+        Command("next_metric", "m", "Next metric", "The next metric", footer=True),
+        Command("previous_metric", "M", "Previous metric", "The previous metric"),
+        Command("choose_metric", "o", "Choose metric", "Choose the metric from a list"),
+        Command("switch_focus", "tab", "Table or chart", "Move between the table and the chart"),
+        Command("toggle_log", "l", "Log scale", "Logarithmic or linear y axis"),
+        Command("copy_rev", "y", "Copy SHA", "Copy the full SHA of the commit"),
+        Command("reload", "r", "Reload", "Read the commits again now"),
+        Command("back", "escape,backspace", "Back", "Back to the experiments", footer=True),
     ),
     "launch": (
         Command("launch", "ctrl+s", "Launch", "Start the run", footer=True, writes=True),

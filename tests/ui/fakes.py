@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from tui.core.adapters import StoredAdapter
+from tui.core.changes import DataChange, StageChange
 from tui.core.examples import ExampleComparison, Score
 from tui.core.experiments import Experiment
+from tui.core.lineage import Line
 from tui.core.ports import FileChange, QueryResult
 from tui.core.queries import SavedQuery, SqlColumn
-from tui.core.runs import LaunchPlan, Run, RunRequest
+from tui.core.runs import LaunchPlan, Run, RunRequest, StagePlan
 from tui.core.series import Event, Sample, Series, SeriesSummary
 from tui.store.summaries import summarize_all
 
@@ -160,6 +162,25 @@ class FakeStore:
         answer: ExampleComparison = self.script.answer("examples", default, baseline, candidate, key)
         return answer
 
+    def lineage(self, rev: str, num_commits: int) -> list[Experiment]:
+        """Commits of the listing from this one on."""
+        commits = [row for row in self.listing if row.kind == "commit"]
+        place = next((place for place, row in enumerate(commits) if row.rev == rev), 0)
+        answer: list[Experiment] = self.script.answer("lineage", commits[place:], rev)
+        return answer[:num_commits]
+
+    def line(self, old: Experiment, new: Experiment) -> Line:
+        """Nothing lies between."""
+        return Line("unrelated")
+
+    def changed_stages(self, old: Experiment, new: Experiment) -> list[StageChange]:
+        """None."""
+        return []
+
+    def changed_data(self, old: Experiment, new: Experiment) -> list[DataChange]:
+        """None."""
+        return []
+
     def changed_files(self, old: Experiment, new: Experiment) -> list[FileChange]:
         """None."""
         return []
@@ -208,6 +229,10 @@ class FakeRunner:
         """The plan laid out."""
         answer: LaunchPlan = self.script.answer("plan", self.launch_plan, request)
         return answer
+
+    def outdated(self, rev: str, results: Sequence[str]) -> Sequence[StagePlan]:
+        """Everything is up to date."""
+        return ()
 
     def launch(self, request: RunRequest) -> Run:
         """The run laid out."""

@@ -31,10 +31,11 @@ def test_no_key_means_two_things_on_one_screen(scope: Any) -> None:
 def test_every_command_of_a_screen_has_an_action() -> None:
     from tui.screens.compare.examples import ExamplesScreen
     from tui.screens.compare.screen import CompareScreen
+    from tui.screens.history.screen import HistoryScreen
     from tui.screens.launch.screen import LaunchScreen
     from tui.screens.query.screen import QueryScreen
 
-    screens = (ExperimentsScreen, RunScreen, CompareScreen, ExamplesScreen, LaunchScreen, QueryScreen)
+    screens = (ExperimentsScreen, RunScreen, CompareScreen, ExamplesScreen, HistoryScreen, LaunchScreen, QueryScreen)
     assert {screen.scope for screen in screens} == set(COMMANDS) - {"app"}
     missing = [
         (screen.scope, command.action)

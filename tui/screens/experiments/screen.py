@@ -21,6 +21,7 @@ from tui.screens.experiments.header import Counts, branch_of, count_runs, header
 from tui.screens.experiments.listing import Listing
 from tui.screens.experiments.messages import Arrived, Curves, Failed
 from tui.screens.experiments.sparks import SparkName, Sparks, read_sparks
+from tui.screens.history.screen import HistoryScreen
 from tui.screens.launch.draft import Draft
 from tui.screens.launch.screen import LaunchScreen
 from tui.screens.query.screen import QueryScreen
@@ -289,6 +290,12 @@ class ExperimentsScreen(ActingScreen):
             self.notify("Mark at least two rows with space, then press c")
         else:
             self.app.push_screen(CompareScreen(self.bench, chosen))
+
+    def action_history(self) -> None:
+        """The main metric along the commits up to the row at the cursor."""
+        row, metric = self.chosen(), self._listing.main_metric
+        if row is not None:
+            self.app.push_screen(HistoryScreen(self.bench, row, metric.text if metric is not None else None))
 
     def action_query(self) -> None:
         """Ask in SQL."""
