@@ -188,6 +188,7 @@ def test_a_difference_names_stages_data_and_files(project: Path, capsys: pytest.
     data = next(line.split() for line in out.splitlines() if line.startswith("data/eval "))
     assert data[1:3] == ["out", "modified"]
     assert len(data[3]) == len(data[4]) == 8
+    assert data[5] == "~predictions.parquet"
     assert any(line.split() == ["params.yaml", "modified", "+1", "-1"] for line in out.splitlines())
     assert "and 1 file of results\n" in out
     assert "0.85 ▲ +0.35" in out
@@ -197,7 +198,8 @@ def test_a_difference_as_json_and_markdown(project: Path, capsys: pytest.Capture
     assert run(project, "diff", "old", "new", "--json") == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["stages"] == [{"stage": "evaluate", "status": "modified", "parts": [["outs", ["data/eval"]]]}]
-    assert [change["path"] for change in answer["data"]] == ["data/eval"]
+    (data,) = answer["data"]
+    assert (data["path"], data["files"]) == ("data/eval", [["predictions.parquet", "modified"]])
     assert {change["path"] for change in answer["files"]} >= {"params.yaml", "dvc.lock"}
     assert run(project, "diff", "old", "new", "--md") == 0
     out = capsys.readouterr().out

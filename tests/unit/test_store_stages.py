@@ -100,6 +100,21 @@ def test_data_that_differs_is_told_once_by_its_path() -> None:
     assert changed_data(old, old) == []
 
 
+def test_files_of_a_folder_that_differ_are_named(builder: RepoBuilder) -> None:
+    old = builder.cache_folder({"same": b"1", "gone": b"2", "other/a.csv": b"3"})
+    new = builder.cache_folder({"same": b"1", "come": b"2", "other/a.csv": b"4"})
+    builder.commit({"dvc.yaml": PIPELINE})
+    store = GitStore(builder.root)
+
+    def with_data(md5: str) -> Experiment:
+        return Experiment(md5[:32] + "0" * 8, "commit", outs={"data": md5})
+
+    (change,) = store.changed_data(with_data(old), with_data(new))
+    assert change.files == (("come", "added"), ("gone", "deleted"), ("other/a.csv", "modified"))
+    (unknown,) = store.changed_data(with_data(old), with_data(NEW + ".dir"))
+    assert unknown.files == ()
+
+
 def test_what_has_no_hash_is_not_said_to_differ() -> None:
     old = Experiment("a" * 40, "commit", deps={"data": OLD}, outs={"model": None})
     new = Experiment("b" * 40, "commit", deps={"data": None}, outs={"model": NEW})

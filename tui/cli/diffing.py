@@ -8,7 +8,7 @@ from pipeline.contract.paths import METRICS_DIR
 from tui.cli.comparing import comparison_as_json, print_comparison
 from tui.cli.context import Context
 from tui.cli.output import Format, print_json, print_line, print_table, visible
-from tui.core.changes import DataChange, StageChange, changed_data
+from tui.core.changes import DataChange, StageChange
 from tui.core.comparison import Comparison
 from tui.core.comparison import compare as compare_experiments
 from tui.core.evidence import read_evidence
@@ -17,6 +17,7 @@ from tui.core.ports import FileChange
 
 _HASH_DIGITS = 8
 _MAX_NAMES = 3
+_SIGNS = {"added": "+", "deleted": "-", "modified": "~"}
 
 
 def diff(context: Context, options: argparse.Namespace) -> int:
@@ -35,7 +36,7 @@ def diff_as_json(context: Context, old: Experiment, new: Experiment) -> dict[str
     stages, files = context.store.changed_stages(old, new), context.store.changed_files(old, new)
     return {
         **comparison_as_json(comparison, False),
-        "data": changed_data(old, new),
+        "data": context.store.changed_data(old, new),
         "stages": stages,
         "files": files,
     }
@@ -44,7 +45,7 @@ def diff_as_json(context: Context, old: Experiment, new: Experiment) -> dict[str
 def print_diff(context: Context, old: Experiment, new: Experiment, form: Format = "text") -> None:
     """All that differs, in tables."""
     comparison = _compared(context, old, new)
-    data, stages = changed_data(old, new), context.store.changed_stages(old, new)
+    data, stages = context.store.changed_data(old, new), context.store.changed_stages(old, new)
     files = context.store.changed_files(old, new)
     if not (comparison.changed_params or comparison.changed_metrics or data or stages or files):
         print_line(visible(f"{old.label} and {new.label} are equal"))
@@ -71,7 +72,7 @@ def _print(
     results = _results(comparison.experiments)
     content = [change for change in data if not _is_result(change.path, results)]
     if content:
-        _section("data", "", "old", "new", rows=[_data_row(change) for change in content], form=form)
+        _section("data", "", "old", "new", "files", rows=[_data_row(change) for change in content], form=form)
     shown = [one for one in files if not _is_result(one.path, results)]
     if shown:
         _section("file", "", "lines", rows=[_file_row(change) for change in shown], form=form)
@@ -104,7 +105,14 @@ def _stage_rows(change: StageChange) -> list[list[str]]:
 
 def _data_row(change: DataChange) -> list[str]:
     hashes = ["-" if value is None else value[:_HASH_DIGITS] for value in (change.old, change.new)]
-    return [change.path, f"{change.role} {change.status}", *hashes]
+    return [change.path, f"{change.role} {change.status}", *hashes, _files_of(change)]
+
+
+def _files_of(change: DataChange) -> str:
+    """Signs as in Git: + added, - deleted, ~ modified."""
+    names = [f"{_SIGNS[status]}{path}" for path, status in change.files[:_MAX_NAMES]]
+    more = len(change.files) - _MAX_NAMES
+    return " ".join(names) + (f" and {more} more" if more > 0 else "")
 
 
 def _file_row(change: FileChange) -> list[str]:

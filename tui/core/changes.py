@@ -21,6 +21,8 @@ class DataChange:
     old: str | None
     """Hash; None where there is none."""
     new: str | None
+    files: tuple[tuple[str, Status], ...] = ()
+    """Files of a folder that differ, by path; empty where the local cache does not list both."""
 
 
 @dataclass(frozen=True, slots=True)

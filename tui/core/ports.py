@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tui.core.adapters import StoredAdapter
-from tui.core.changes import StageChange
+from tui.core.changes import DataChange, StageChange
 from tui.core.examples import ExampleComparison, Score
 from tui.core.experiments import Experiment
 from tui.core.lineage import Line
@@ -96,6 +96,9 @@ class Store(Protocol):
 
     def changed_files(self, old: Experiment, new: Experiment) -> list[FileChange]:
         """Tracked files that differ."""
+
+    def changed_data(self, old: Experiment, new: Experiment) -> list[DataChange]:
+        """Dependencies and outputs whose hash differs; of folders also the files, if the local cache lists them."""
 
     def changed_stages(self, old: Experiment, new: Experiment) -> list[StageChange]:
         """Stages whose entry in dvc.lock differs, and in which part."""

@@ -1,11 +1,16 @@
-"""Which tracked files differ between two revisions."""
+"""Which files differ between two revisions: those that Git tracks, and those in folders that DVC tracks."""
 
+from dataclasses import replace
 from typing import Any
 
 import pygit2
 
+from tui.core import changes as core_changes
+from tui.core.changes import DataChange, status_of
 from tui.core.errors import UserError
+from tui.core.experiments import Experiment
 from tui.core.ports import FileChange
+from tui.store.dvc_cache import DvcCache
 from tui.store.project import Project
 
 _STATUS = {"A": "added", "D": "deleted"}
@@ -43,3 +48,20 @@ def _change(project: Project, patch: Any) -> FileChange | None:
 def _turned(change: FileChange) -> FileChange:
     status = {"added": "deleted", "deleted": "added"}.get(change.status, change.status)
     return FileChange(change.path, status, change.deleted, change.added)
+
+
+def changed_data(old: Experiment, new: Experiment, cache: DvcCache) -> list[DataChange]:
+    """What DVC tracks and differs, by path."""
+    return [_with_files(change, cache) for change in core_changes.changed_data(old, new)]
+
+
+def _with_files(change: DataChange, cache: DvcCache) -> DataChange:
+    """A change of a folder with the files in it that differ, where the cache lists both sides."""
+    listings = [
+        cache.listing(md5) if md5 is not None and md5.endswith(".dir") else {} for md5 in (change.old, change.new)
+    ]
+    if not all(listings):
+        return change
+    old, new = listings
+    differing = sorted(path for path in {**old, **new} if old.get(path) != new.get(path))
+    return replace(change, files=tuple((path, status_of(path in old, path in new)) for path in differing))

@@ -29,7 +29,7 @@ from tui.store.workspace import Workspace
 
 if TYPE_CHECKING:
     from tui.core.adapters import StoredAdapter
-    from tui.core.changes import StageChange
+    from tui.core.changes import DataChange, StageChange
     from tui.core.examples import ExampleComparison, Score
     from tui.core.lineage import Line
     from tui.core.ports import FileChange, QueryResult
@@ -267,6 +267,13 @@ class GitStore:
 
         with self._lock:
             return changed_files(self._project, old.rev, new.rev)
+
+    def changed_data(self, old: Experiment, new: Experiment) -> list[DataChange]:
+        """Dependencies and outputs whose hash differs; of folders also the files."""
+        from tui.store.changes import changed_data
+
+        with self._lock:
+            return changed_data(old, new, self._cache)
 
     def changed_stages(self, old: Experiment, new: Experiment) -> list[StageChange]:
         """Stages whose entry in dvc.lock differs, and in which part."""
