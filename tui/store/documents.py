@@ -11,11 +11,13 @@ from typing import Any
 
 import orjson
 
-from tui.store.files import MAX_BYTES, Files
+from tui.store.files import MAX_BYTES, Files, TooLargeError
 from tui.store.full_yaml import load_yaml, what_is_wrong, yaml_errors
 from tui.store.plain_yaml import load_plain_yaml
 
 MAX_DEPTH = 100
+MAX_VALUES = 1_000_000
+"""How many values aliases may make of a document, each counted wherever it is used."""
 _MAX_DOCUMENTS = 100_000
 _MANY_DIGITS = re.compile(rb"[0-9]{19}")
 
@@ -25,6 +27,10 @@ class BadDocumentError(Exception):
 
     is_final = True
     """Whether it could not be read later either."""
+
+
+class TooMuchError(BadDocumentError):
+    """A file that is too large, nested too deeply or expands to too much: for DVC as well."""
 
 
 class UnreadableError(BadDocumentError):
@@ -78,7 +84,7 @@ def _outcome(path: str, decode: Callable[[str, bytes], Any], read: Callable[[], 
 
 def _read(place: Path) -> bytes:
     if place.stat().st_size > MAX_BYTES:
-        raise OSError(f"is larger than {MAX_BYTES // 2**20} MiB")
+        raise TooLargeError(str(place))
     return place.read_bytes()
 
 
@@ -121,8 +127,10 @@ def _parse(path: str, data: bytes) -> tuple[Any, bool]:
         value, is_json = _PARSERS.get(suffix, _parse_yaml)(data)
     except (ValueError, SyntaxError, yaml_errors(), RecursionError, MemoryError) as error:
         raise BadDocumentError(_reason(suffix, data, error)) from error
+    if b"&" in data and b"*" in data and _num_values(value, {}) > MAX_VALUES:
+        raise TooMuchError(f"expands to more than {MAX_VALUES:,} values")
     if depth_exceeds(value, MAX_DEPTH):
-        raise BadDocumentError(f"is nested more than {MAX_DEPTH} levels deep")
+        raise TooMuchError(f"is nested more than {MAX_DEPTH} levels deep")
     return value, is_json
 
 
@@ -132,6 +140,17 @@ def _is_json(value: Any) -> bool:
     if isinstance(value, list):
         return all(_is_json(item) for item in value)
     return value is None or isinstance(value, str | int | float)
+
+
+def _num_values(value: Any, known: dict[int, int]) -> int:
+    """How many values there are, if what is shared is counted wherever it is used; without end if it holds itself."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = MAX_VALUES + 1
+        items = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_num_values(item, known) for item in items)
+    return known[id(value)]
 
 
 def depth_exceeds(value: Any, levels: int) -> bool:

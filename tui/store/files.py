@@ -23,6 +23,22 @@ _MAX_HASHED = 4 * 1024 * 1024
 _MAX_IDS = 50_000
 
 
+MAX_PIPELINE_BYTES = 4 * 1024 * 1024
+"""A dvc.yaml larger than this is refused: DVC would read it for minutes."""
+
+
+class TooLargeError(OSError):
+    """A file that is not read because of its size."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"is larger than {max_bytes(path) // 2**20} MiB")
+
+
+def max_bytes(path: str) -> int:
+    """How large a file may be."""
+    return MAX_PIPELINE_BYTES if path.endswith(PIPELINE) else MAX_BYTES
+
+
 class Files(Protocol):
     """Files below the project's root; paths are relative to it, with slashes."""
 
@@ -120,8 +136,8 @@ class CommitFiles:
             raise OSError(f"its Git object is corrupt: {error}") from error
         if not isinstance(blob, pygit2.Blob):
             raise OSError("is a submodule")
-        if blob.size > MAX_BYTES:
-            raise OSError(f"is larger than {MAX_BYTES // 2**20} MiB")
+        if blob.size > max_bytes(path):
+            raise TooLargeError(path)
         return bytes(blob.data)
 
     def below(self, path: str) -> list[str]:
@@ -173,8 +189,8 @@ class FolderFiles:
         target = self._inside(path)
         if target is None:
             raise FileNotFoundError(path)
-        if target.stat().st_size > MAX_BYTES:
-            raise OSError(f"is larger than {MAX_BYTES // 2**20} MiB")
+        if target.stat().st_size > max_bytes(path):
+            raise TooLargeError(path)
         return target.read_bytes()
 
     def below(self, path: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Layouts by what decides them: from memory, from the cache file, or from DVC."""
 
+import posixpath
 import threading
 import time
 from contextlib import suppress
@@ -9,9 +10,9 @@ from pathlib import Path
 import orjson
 
 from tui.store.cache_file import CacheFile
-from tui.store.documents import Documents
+from tui.store.documents import BadDocumentError, Documents, TooMuchError
 from tui.store.files import CONFIG, Files, FolderFiles
-from tui.store.layout import Layout, decode_layout
+from tui.store.layout import PARAMS, Layout, decode_layout
 from tui.store.layout_key import LayoutKeys
 from tui.store.literal import add_pipeline, literal_layout
 from tui.store.resolver import RETRY_S, Answer, Resolver, shared_resolver
@@ -47,6 +48,8 @@ class Layouts:
         """The layout of a revision; live, while DVC does not know it yet, what is plain to see."""
         if all(path == CONFIG for path, _ in files.dvc_files()):
             return literal_layout(files, self._documents)  # there is nothing to ask about
+        if self._is_too_much(files):
+            return literal_layout(files, self._documents)
         key = self._keys.of(files)
         found = self._find(key, files)
         if found is not None:
@@ -56,6 +59,19 @@ class Layouts:
             return replace(literal_layout(files, self._documents), is_pending=True, is_final=False)
         self._ask({key: files})
         return self._find(key, files) or replace(literal_layout(files, self._documents), is_final=False)
+
+    def _is_too_much(self, files: Files) -> bool:
+        """Whether a file that DVC would read first is one that it would be at for minutes, or for ever."""
+        for path in files.pipelines():
+            for place in (path, posixpath.join(posixpath.dirname(path), PARAMS)):
+                try:
+                    if files.identity(place) is not None:
+                        self._documents.load(files, place)
+                except TooMuchError:
+                    return True
+                except BadDocumentError:
+                    continue
+        return False
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until DVC has answered all that it was asked aside; whether it has."""

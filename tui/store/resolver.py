@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import IO, Any
 
 PROGRAM = Path(__file__).with_name("dvc_layout.py")
-ANSWER_S = 60.0
+ANSWER_S = 30.0
 """How long one answer may take; a loaded machine needs seconds to import DVC."""
+MAX_STUCK = 3
+"""How many revisions may take too long before no more are asked about for a while."""
 IDLE_S = 10.0
 RETRY_S = 30.0
 """How long a process that failed is not started again."""
@@ -64,8 +66,20 @@ class Resolver:
             receive(rev, Answer(None, self._failure, is_final=False))
 
     def _converse(self, root: str, left: dict[str, None]) -> Iterator[tuple[str, Answer]]:
-        if time.monotonic() - self._failed_at < RETRY_S:
-            return
+        num_stuck = 0
+        while left and time.monotonic() - self._failed_at >= RETRY_S:
+            yield from self._converse_once(root, left)
+            if left and self._process is not None:
+                # Answers come in the order of the questions: DVC is stuck at the first, which must not hide the others.
+                self._stop()
+                num_stuck += 1
+                reason = f"DVC did not say within {self._answer_s:.0f} s where params and metrics are"
+                if num_stuck == MAX_STUCK:
+                    self._fail(reason)
+                yield next(iter(left)), Answer(None, reason, is_final=False)
+
+    def _converse_once(self, root: str, left: dict[str, None]) -> Iterator[tuple[str, Answer]]:
+        """Answers until there are all, or none for too long, or no process any more."""
         stdin = self._start()
         stdin.writelines(json.dumps({"root": root, "rev": rev}) + "\n" for rev in left)
         stdin.flush()
@@ -74,7 +88,6 @@ class Resolver:
             try:
                 line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
-                self._fail(f"DVC did not say within {self._answer_s:.0f} s where params and metrics are")
                 return
             if line is None:
                 self._fail("DVC could not be asked where params and metrics are: its process ended")
