@@ -70,6 +70,7 @@ def bench_ours(root: Path, shape: Shape) -> Cost:
     assert all(curve is not None and len(curve.steps) <= shape.num_steps for curve in curves)
     measure("the same again", lambda: store.curves(some, "train", METRICS[0], _BUCKETS))
 
+    store.summaries(rows)
     table = next(Shape(1, shape.num_steps).tables())
     add_run(builder, str(builder.repository.head.target), shape.num_runs, table)
     rows = runs_of(store)

@@ -299,7 +299,16 @@ def test_one_broken_file_does_not_hide_the_others(builder: RepoBuilder, monkeypa
     files = {"bad.json": "{", "huge.csv": "step,a\n" + "1,2\n" * 100, "good.csv": "step,a\n1,2\n"}
     builder.commit({"dvc.yaml": pipeline, **files})
     monkeypatch.setattr("tui.store.files.MAX_BYTES", 300)
-    monkeypatch.setattr("tui.store.series_sources.MAX_BYTES", 300)
+    assert series(builder) == {("good", "a"): [(1, 2)]}
+
+
+def test_a_file_in_the_dvc_cache_that_is_too_large_is_not_read(
+    builder: RepoBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outs = {f"{name}.csv": builder.cache(b"step,a\n" + b"1,2\n" * rows) for name, rows in (("huge", 100), ("good", 1))}
+    pipeline = "stages:\n  fit:\n    cmd: x\n    plots: [huge.csv, good.csv]\n"
+    builder.commit({"dvc.yaml": pipeline, "dvc.lock": lock({"fit": outs})})
+    monkeypatch.setattr("tui.store.series_reader.MAX_SERIES_BYTES", 300)
     assert series(builder) == {("good", "a"): [(1, 2)]}
 
 
@@ -308,7 +317,12 @@ def test_a_live_document_is_read_again_when_it_changes(builder: RepoBuilder) -> 
     builder.checkout()
     store = GitStore(builder.root)
     row = store.resolve("workspace")
+    path = builder.root / "live.json"
     for values in ([1], [1, 2], [7]):
-        (builder.root / "live.json").write_text(json.dumps([{"n": n, "a": a} for n, a in enumerate(values)]))
-        (found,) = store.series(row)
-        assert list(found.values) == values
+        text = json.dumps([{"n": n, "a": a} for n, a in enumerate(values)])
+        for written in (text, text[:-4]):  # the next one is being written
+            path.write_text(written)
+            (found,) = store.series(row)
+            assert list(found.values) == values
+    path.unlink()
+    assert store.series(row) == []

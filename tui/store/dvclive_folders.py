@@ -38,7 +38,10 @@ class DvcliveFolders:
         if known is None:
             if len(self._known) >= _MAX_TREES:
                 self._known.clear()
-            known = self._known[tree] = tuple(self._find(tree))
+            try:
+                known = self._known[tree] = tuple(self._find(tree))
+            except (KeyError, OSError):
+                return ()  # a folder that is missing from the repository, or corrupt, hides no other
         return known
 
     def _find(self, tree: Any) -> Iterator[str]:

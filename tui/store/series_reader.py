@@ -15,7 +15,7 @@ from tui.store.files import Files, FolderFiles
 from tui.store.layout import Layout
 from tui.store.layouts import Layouts
 from tui.store.series_cache import Entry, SeriesCache
-from tui.store.series_sources import Source, find_sources
+from tui.store.series_sources import MAX_SERIES_BYTES, Source, find_sources
 from tui.store.stopped import stages_after, unreached_stages
 from tui.store.tail import Tail
 from tui.store.workspace import Workspace
@@ -54,7 +54,7 @@ class SeriesReader:
         self._layouts, self._cache, self._commits, self._workspace, self._live_folders = readers
         self._known, self._prefix = known, prefix
         self._tails: dict[tuple[Path, Source], Tail[Recording]] = {}
-        self._documents: dict[tuple[object, Source], Recording] = {}
+        self._documents: dict[tuple[Path, Source], tuple[object, Recording]] = {}
 
     def read(self, experiment: Experiment, directory: Path | None = None) -> Recording:
         """All series and events, stage by stage in the order of the pipeline."""
@@ -137,7 +137,7 @@ class SeriesReader:
         if not found.is_in_git and found.place is None:
             return False
         try:
-            data = files.read(source.path) if found.place is None else found.place.read_bytes()
+            data = files.read(source.path) if found.place is None else _content(found.place)
         except _FAILURES:
             return False
         self._known.learn(key, source.decode(data))
@@ -167,18 +167,23 @@ class SeriesReader:
         return self._document(files, source) if source.is_document else self._tail(files.root, source).read()
 
     def _document(self, files: FolderFiles, source: Source) -> Recording:
-        identity = files.identity(source.path)
+        """One that is being written, and says nothing yet, is awaited."""
+        identity, key = files.identity(source.path), (files.root, source)
         if identity is None:
+            self._documents.pop(key, None)
             return Recording()
-        key = (identity, source)
-        if key not in self._documents:
+        known = self._documents.get(key)
+        if known is None or known[0] != identity:
+            try:
+                recording = source.decode(files.read(source.path))
+            except OSError:
+                recording = Recording()
+            if known is not None and not recording.series:
+                recording = known[1]
             if len(self._documents) >= _MAX_DOCUMENTS:
                 self._documents.clear()
-            try:
-                self._documents[key] = source.decode(files.read(source.path))
-            except OSError:
-                return Recording()
-        return self._documents[key]
+            known = self._documents[key] = (identity, recording)
+        return known[1]
 
     def _tail(self, root: Path, source: Source) -> Tail[Recording]:
         key = (root, source)
@@ -187,6 +192,10 @@ class SeriesReader:
                 self._tails.clear()
             self._tails[key] = Tail(root / source.path, source.decoder)
         return self._tails[key]
+
+
+def _content(place: Path) -> bytes:
+    return place.read_bytes() if place.stat().st_size <= MAX_SERIES_BYTES else b""
 
 
 def _cached_live_folders(outs: Iterable[str]) -> Iterator[str]:

@@ -23,6 +23,8 @@ _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _DOCUMENTS = {".json", ".yaml", ".yml", ".toml"}
 _PLOTS = (*_DELIMITERS, *_DOCUMENTS)
 _DVCLIVE = "dvclive"
+MAX_SERIES_BYTES = 4 * MAX_BYTES
+"""Nothing is read from a larger file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +59,7 @@ class Source:
         return TableDecoder(self.stage, self.name, delimiter, out.x, out.y, has_header=out.has_header)
 
     def decode(self, data: bytes) -> Recording:
-        """All series and events of a file that is complete; none if it is broken or too large."""
-        if len(data) > MAX_BYTES:
-            return Recording()
+        """All series and events of a file that is complete; none if it is broken."""
         if self.is_document:
             try:
                 return decode_records(parse(self.path, data), self.out.x, self.out.y, self.stage)

@@ -40,18 +40,20 @@ def read(store: Store, runner: Runner, experiments: Sequence[Experiment]) -> Rea
 
 def _curves(store: Store, experiments: Sequence[Experiment]) -> tuple[tuple[tuple[Series, ...], ...], list[str]]:
     """Every curve of each experiment, thinned to what a chart can show; and what could not be read."""
-    names: list[list[tuple[str, str]]] = []
+    found: dict[int, list[Series]] = {}
+    names: dict[int, list[tuple[str, str]]] = {}
     problems = []
-    for one in experiments:
+    for index, one in enumerate(experiments):
         try:
-            names.append([(found.stage, found.name) for found in store.summaries([one])[0]])
+            if one.kind == "workspace" or one.status == "running":
+                found[index] = store.series(one)  # looked at once, and not once for every metric
+            else:
+                names[index] = [(summary.stage, summary.name) for summary in store.summaries([one])[0]]
         except UserError as error:
-            names.append([])
             problems.append(f"{one.label}: {error}")
-    found = {name: store.curves(experiments, *name, _NUM_BUCKETS) for name in dict.fromkeys(chain.from_iterable(names))}
-    return (
-        tuple(
-            tuple(curve for name in own if (curve := found[name][index]) is not None) for index, own in enumerate(names)
-        ),
-        problems,
-    )
+    still = [experiments[index] for index in names]
+    for name in dict.fromkeys(chain.from_iterable(names.values())):
+        for index, curve in zip(names, store.curves(still, *name, _NUM_BUCKETS), strict=True):
+            if curve is not None:
+                found.setdefault(index, []).append(curve)
+    return tuple(tuple(found.get(index, ())) for index in range(len(experiments))), problems

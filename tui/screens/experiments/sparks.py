@@ -31,7 +31,11 @@ class Sparks:
 
     def of(self, key: str, experiment: Experiment) -> str:
         """The curve of a row, or the one of before; what is not known is wanted from now on."""
-        name = (key, experiment.rev, f"{experiment.status} {experiment.stage} {experiment.fraction}")
+        name = (
+            key,
+            experiment.rev,
+            f"{experiment.status} {experiment.stage} {experiment.fraction} {experiment.is_pending}",
+        )
         if name not in self._known:
             self._wanted[name] = experiment
         return self._known.get(name, self._last.get(key, ""))
