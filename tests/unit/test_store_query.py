@@ -237,6 +237,12 @@ def test_parameters_stand_for_texts(store: GitStore) -> None:
         store.query("SELECT 1", parameters={"b": "2"})
 
 
+@pytest.mark.parametrize("table", sorted(SCHEMA))
+def test_names_of_columns_need_no_quotes(store: GitStore, table: str) -> None:
+    names = [column.name for column in SCHEMA[table]]
+    assert store.query(f"SELECT {', '.join(names)} FROM {table}").columns == tuple(names)  # noqa: S608 - ours
+
+
 def test_the_place_of_an_error_counts_characters(store: GitStore) -> None:
     with pytest.raises(QueryError) as caught:
         store.query("SELECT 'é',\n  nosuch FROM metrics")

@@ -2,14 +2,14 @@
 
 import argparse
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from tui.cli.context import Context
-from tui.cli.output import Format, print_error, print_json, print_line, print_table, raw
+from tui.cli.output import Format, print_error, print_json, print_line, print_table
 from tui.core.errors import UsageError
 from tui.core.ports import QueryResult
 from tui.core.queries import QueryError, SavedQuery, place_in
+from tui.core.table_text import cell_text, record
 
 
 def query(context: Context, options: argparse.Namespace) -> int:
@@ -77,21 +77,9 @@ def _placed(error: QueryError, sql: str) -> UsageError:
 
 def _print(result: QueryResult, form: Format) -> None:
     if form == "json":
-        print_json([_record(result.columns, row) for row in result.rows])
+        print_json([record(result.columns, row) for row in result.rows])
     else:
-        print_table(result.columns, [[_cell(value) for value in row] for row in result.rows], form)
-
-
-def _record(columns: tuple[str, ...], row: tuple[object, ...]) -> Mapping[str, object]:
-    """Columns of the same name are told apart, as JSON can hold only one of them."""
-    names: dict[str, object] = {}
-    for index, (column, value) in enumerate(zip(columns, row, strict=True)):
-        names[column if column not in names else f"{column}_{index}"] = value
-    return names
-
-
-def _cell(value: object) -> str:
-    return raw(value) if value is None or isinstance(value, dict | list | bool) else str(value)
+        print_table(result.columns, [[cell_text(value) for value in row] for row in result.rows], form)
 
 
 def _list(context: Context, form: Format) -> int:

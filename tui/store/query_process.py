@@ -10,6 +10,7 @@ import select
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,7 +30,7 @@ def main() -> None:
     root, num_commits = Path(sys.argv[1]), int(sys.argv[2])
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing else may come between the answers
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_DATA, MAX_MEMORY)
     store: GitStore | None = None
     engine: QueryEngine | None = None
@@ -62,8 +63,10 @@ def _next_line(stream: BinaryIO) -> bytes | None:
 
 
 def _limit(kind: int, most: int) -> None:
+    """Where the system has no such limit, it goes without."""
     _, hard = resource.getrlimit(kind)
-    resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+    with suppress(ValueError, OSError):
+        resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 if __name__ == "__main__":
