@@ -1,5 +1,6 @@
 """What examples say: in the Compare screen, and one by one in the Examples screen."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -88,6 +89,24 @@ async def test_without_results_there_is_nothing_more_to_see() -> None:
         await pilot.pause(0.05)
         assert not [key for key in keys(app) if key.startswith("evidence")]
         assert cells(app, EXACT)[1] == "0.94 ▲ +0.03"
+
+
+async def test_a_run_that_goes_on_is_asked_again_when_its_stage_is_another() -> None:
+    store = examples.store()
+    async with opened(store, polls=True) as (app, pilot):
+        await compare(app, pilot, "main", "warm-fox")
+        await until(pilot, lambda: EVIDENCE in keys(app))
+
+        def become(**changes: Any) -> None:
+            store.listing = [replace(one, **changes) if one.label == "warm-fox" else one for one in store.listing]
+
+        become(metrics=project.metrics(0.99, 0.1, 8200))
+        await until(pilot, lambda: cells(app, EXACT)[1].startswith("0.99"))
+        num = store.script.count("examples")
+        store.compared["warm-fox"] = examples.comparison(p_value=0.77)
+        become(stage="deploy")
+        await until(pilot, lambda: "p 0.770" in cells(app, EVIDENCE)[1])
+        assert store.script.count("examples") == num + 1
 
 
 async def test_results_that_are_not_there_are_told_below() -> None:

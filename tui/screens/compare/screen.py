@@ -112,12 +112,12 @@ class CompareScreen(ChartedScreen):
         if not self.accepts(message.request):
             return
         changed = message.reading.experiments != self._reading.experiments
-        is_first, self._is_read = not self._is_read, True
-        self._reading = message.reading
+        has_results = not self._is_read or _progress(message.reading) != _progress(self._reading)
+        self._reading, self._is_read = message.reading, True
         self._show_line("#problem", message.reading.problem)
         if changed:
             self._show_table()
-        if changed or is_first:
+        if has_results:
             self._ask_evidence()
         self.show_chart()
 
@@ -286,3 +286,8 @@ class CompareScreen(ChartedScreen):
     def action_back(self) -> None:
         """Leave the screen."""
         self.dismiss()
+
+
+def _progress(reading: Reading) -> list[tuple[str, str, str | None]]:
+    """What changes when a run may have new per-example results; its metrics change all the time."""
+    return [(one.rev, one.status, one.stage) for one in reading.experiments]
