@@ -37,6 +37,7 @@ class FakeRunner:
         self.builder, self.values = builder, values
         self.requests: list[RunRequest] = []
         self.dies_after_launch = False
+        self.num_checks = 0
         self.outdated_revs: set[str] = set()
         self.problems: dict[str, str] = {}
         self._runs: list[Run] = []
@@ -54,6 +55,7 @@ class FakeRunner:
     def outdated(self, rev: str, results: Sequence[str]) -> Sequence[StagePlan]:
         """Some commits hold the results of other code."""
         assert list(results) == ["metrics.json"]
+        self.num_checks += 1
         return [StagePlan("train", True, "code", "train.py changed", None)] if rev in self.outdated_revs else []
 
     def launch(self, request: RunRequest) -> Run:
@@ -96,11 +98,16 @@ class Bench:
         # a commit without metrics of its own has those of the one before
         self.runner.outdated_revs = {rev for number, rev in enumerate(self.revs) if number not in stored}
 
-    def run(self, *arguments: str) -> int:
+    def run(self, *arguments: str, is_read_only: bool = False) -> int:
         """The command, in a process that knows nothing of the one before."""
         context = Context(self.builder.root)
         context.__dict__["runner"] = self.runner
-        return bisect(context, build_parser().parse_args(["bisect", *arguments]))
+        first = ["--read-only"] if is_read_only else []
+        return bisect(context, build_parser().parse_args([*first, "bisect", *arguments]))
+
+    def search_read_only(self, *options: str) -> int:
+        """Find it without changing anything."""
+        return self.run(self.revs[0], self.revs[-1], CONDITION, *options, is_read_only=True)
 
     def search(self, *options: str) -> int:
         """Find the first bad commit of the whole line."""
@@ -253,6 +260,35 @@ def test_overrides_go_into_every_run_and_stored_results_of_other_params_do_not_c
         bench.search("-S", "lr=0.05")
     assert bench.search("-S", "lr=0.1") == 0
     assert bench.launched == []
+
+
+def test_results_that_many_commits_carry_on_are_checked_by_halving(tmp_path: Path) -> None:
+    values = [0.9] * 40 + [0.5]
+    bench = Bench(tmp_path / "p", values, range(41))
+    bench.runner.outdated_revs = set(bench.revs[25:40])
+    bench.runner.values = {rev: 0.9 if place < 30 else 0.5 for place, rev in enumerate(bench.revs)}
+    assert bench.search("--json") == 0
+    assert len(bench.launched) <= 4
+    assert set(bench.launched) >= {29, 30}
+    assert bench.runner.num_checks <= 2 + 6 + 1
+    session = SessionFile(bench.builder.root).read()
+    assert session is not None
+    assert set(session.outdated) == bench.runner.outdated_revs
+
+
+def test_a_search_that_leads_nowhere_gives_way_to_another(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "p", [0.7, *GOOD_THEN_BAD[1:]])
+    with pytest.raises(UsageError, match="was given as good"):
+        bench.search()
+    assert bench.run(bench.revs[1], bench.revs[8], CONDITION) == 0
+
+
+def test_nothing_runs_in_a_project_that_is_only_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bench = Bench(tmp_path / "p", GOOD_THEN_BAD, (0, 8))
+    with pytest.raises(UsageError, match="bisect runs commits"):
+        bench.search_read_only()
+    assert bench.search_read_only("--plan") == 0
+    assert not (bench.builder.root / ".dvc/tmp/finetui/bisect.json").exists()
 
 
 def test_a_broken_file_is_told_and_can_be_reset(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ class Evidence:
         self._context, self._session = context, session
         self._condition, self._key = condition, key
         self._experiments: dict[str, list[Experiment]] = {}
-        self._refuted: set[str] = set()
+        self._refuted = set(session.outdated)
         self.refresh()
 
     def refresh(self) -> None:
@@ -41,8 +41,19 @@ class Evidence:
         for row in self._rows(commit):
             if self._counts(commit, row):
                 return self._tested(commit, row)
-            self._refuted.add(row.rev)
+            self.refute(row.rev)
         return None
+
+    def refute(self, rev: str) -> None:
+        """The metrics of a row do not belong to it."""
+        if rev not in self._refuted:
+            self._refuted.add(rev)
+            self._session.outdated.append(rev)
+
+    def signature(self, commit: Experiment) -> object:
+        """What is the same for commits that only carry on the results of an earlier one; None without a hint."""
+        rows = self._rows(commit)
+        return (dict(commit.deps), self.value(commit)) if rows and rows[0] is commit else None
 
     def judge(self, row: Experiment | None) -> Mark | None:
         """What a row says by itself."""
@@ -67,6 +78,8 @@ class Evidence:
 
     def _has_params(self, commit: Experiment, row: Experiment) -> bool:
         """Whether a row ran with the params of the commit, and with the overrides."""
+        if row is commit and not self._session.overrides:
+            return True
         wanted, own = _values(commit.params), _values(row.params)
         asked = {f"{PARAMS_FILE}:{key}": value for key, value in flat(dict(self._session.overrides)).items()}
         wanted.update({key: value for key, value in asked.items() if key in wanted})

@@ -54,7 +54,10 @@ def refuse_another(context: Context, file: SessionFile, known: Session | None) -
     """A bisection that has not ended is not thrown away by another one."""
     if known is None:
         return
-    state = open_bisection(context, file, known, keep=False).settle()
+    try:
+        state = open_bisection(context, file, known, keep=False).settle()
+    except UserError:
+        return  # its ends turned out to be wrong, or are gone: it leads nowhere
     if state is None or (state.first_bad is None and state.next is not None):
         hint = "finetui bisect run goes on with it, finetui bisect reset forgets it"
         raise UsageError(

@@ -1,5 +1,6 @@
 """Tests commits until the one is found that broke a condition: what is stored decides first, runs come last."""
 
+from bisect import bisect_left
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -39,10 +40,10 @@ class Bisection:
             return None
         while True:
             state = search(self.marks())
-            unsure = [self.line[place] for place in (state.good, state.bad) if not self._is_tested(self.line[place])]
+            unsure = [place for place in (state.good, state.bad) if not self._is_tested(self.line[place])]
             if not unsure:
                 return state
-            self._confirm(unsure[0])
+            self._check(unsure[0])
 
     def run(self, tell: Callable[[Experiment, Tested], None], quiet: bool) -> Search:
         """Test until the commit is found, or until none is left that can be tested."""
@@ -86,6 +87,27 @@ class Bisection:
         if found is not None:
             self._note(commit, found)
         return found is not None
+
+    def _check(self, place: int) -> None:
+        """Confirm or refute what a commit stores.
+
+        Results that commits carry on from an earlier one stop to be theirs with the first change of code, and stay so:
+        where they stopped is found by halving. Code that was changed back is run again, which costs no more than time.
+        """
+        signature = self._evidence.signature(self.line[place])
+        if self._confirm(self.line[place]) or signature is None:
+            return
+        first = last = place
+        while first > 0 and self._carries(first - 1, signature):
+            first -= 1
+        while last + 1 < len(self.line) and self._carries(last + 1, signature):
+            last += 1
+        stale = first + bisect_left(range(first, place), True, key=lambda one: not self._confirm(self.line[one]))
+        for one in range(stale, last + 1):
+            self._evidence.refute(self.line[one].rev)
+
+    def _carries(self, place: int, signature: object) -> bool:
+        return not self._is_tested(self.line[place]) and self._evidence.signature(self.line[place]) == signature
 
     def _note(self, commit: Experiment, tested: Tested) -> None:
         self.session.tested[commit.rev] = tested

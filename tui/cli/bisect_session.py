@@ -57,6 +57,8 @@ class Session:
     """Whether metrics in a commit count whatever its dvc.lock says."""
     tested: dict[str, Tested] = field(default_factory=dict)
     """In the order in which they were."""
+    outdated: list[str] = field(default_factory=list)
+    """SHAs of commits and experiments whose metrics turned out to belong to other code, params or data."""
     going: Going | None = None
 
     def asks_same(self, other: "Session") -> bool:
