@@ -2,12 +2,10 @@
 
 import hashlib
 import json
-import posixpath
 import re
 import sys
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,35 +14,13 @@ from tui.store.documents import BadDocumentError, Documents, parse_document
 from tui.store.dvc_files import parse_dvc_file
 from tui.store.files import CONFIG, PIPELINE, WORKSPACE, Files
 from tui.store.layout import PARAMS
+from tui.store.variables import EXPRESSION, Variables, normal, scan_variables
 
 VERSION = 1
 """Raised when layouts are made or stored in another way."""
-_EXPRESSION = re.compile(r"\$\{(.*?)\}", re.DOTALL)
-_SAID_ONLY = {"cmd", "desc", "meta"}
-_SAID_ONLY_ABOVE = {"artifacts", "datasets"}
-"""Sections, of stages and beside them, that select no files: it counts that their variables exist, and what kind."""
 _OUTSIDE = re.compile(rb"://|[\s\"'\[{:]/[A-Za-z]|\.\./")
 _ABSENT = "absent"
 _MAX_KNOWN = 5_000
-
-
-@dataclass(slots=True)
-class _Scan:
-    """The variables that a dvc.yaml takes, and from where."""
-
-    places: dict[str, None] = field(default_factory=dict)
-    """Variables files."""
-    names: set[str] = field(default_factory=set)
-    """Names that one of them has to have because only they are taken."""
-    selecting: set[str] = field(default_factory=set)
-    """Dotted names whose values decide which files there are."""
-    other: set[str] = field(default_factory=set)
-    """Dotted names that only have to exist."""
-    inline: list[Mapping[str, Any]] = field(default_factory=list)
-    """Variables that the dvc.yaml itself defines."""
-    num_sources: int = 0
-    is_beyond: bool = False
-    """Whether there is something that only DVC understands: then the whole content of the files counts."""
 
 
 class LayoutKeys:
@@ -52,23 +28,21 @@ class LayoutKeys:
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
-        self._scans: dict[Hashable, tuple[_Scan, ...]] = {}
-        self._digests: dict[Hashable, str] = {}
+        self._known: dict[Hashable, tuple[str, tuple[Variables, ...]]] = {}
         self._structures: dict[Hashable, str] = {}
 
     def of(self, files: Files) -> str:
         """The key: a hash of all that decides the layout."""
         names = files.dvc_files()
-        digest = self._digests.get(names)
-        if digest is None:
-            if len(self._digests) >= _MAX_KNOWN:
-                self._digests.clear()
-                self._scans.clear()
-            digest = self._digests[names] = _digest([VERSION, dvc_version(), *self._fixed(files, sorted(names))])
-            self._scans[names] = tuple(self._scan_all(files))
-        variables = [[self._of_place(files, place, scan) for place in scan.places] for scan in self._scans[names]]
+        known = self._known.get(names)
+        if known is None:
+            digest = _digest([VERSION, dvc_version(), *self._fixed(files, sorted(names))])
+            if len(self._known) >= _MAX_KNOWN:
+                self._known.clear()
+            known = self._known[names] = digest, tuple(self._scan_all(files))
+        variables = [[self._of_place(files, place, scan) for place in scan.places] for scan in known[1]]
         where = files.origin[1] == WORKSPACE and self._is_outside(files, names)
-        return _digest([digest, files.identity(PARAMS) is not None, variables, where])
+        return _digest([known[0], files.identity(PARAMS) is not None, variables, where])
 
     def _is_outside(self, files: Files, names: tuple[tuple[str, Hashable], ...]) -> bool:
         """Whether there are paths out of the project, which DVC shows otherwise in the workspace."""
@@ -97,16 +71,16 @@ class LayoutKeys:
         except BadDocumentError:
             return True
 
-    def _scan_all(self, files: Files) -> Iterator[_Scan]:
+    def _scan_all(self, files: Files) -> Iterator[Variables]:
         for path in sorted(files.pipelines()):
             try:
-                yield _scan(path, self._documents.load(files, path))
+                yield scan_variables(path, self._documents.load(files, path))
             except BadDocumentError:
                 continue
 
-    def _of_place(self, files: Files, place: str, scan: _Scan) -> Any:
+    def _of_place(self, files: Files, place: str, scan: Variables) -> Any:
         if "${" in place:  # a stage whose folder is a variable has variables of its own there
-            place = _EXPRESSION.sub(lambda match: self._look_up(files, _normal(match[1]), scan), place)
+            place = EXPRESSION.sub(lambda match: self._look_up(files, normal(match[1]), scan), place)
         identity = files.identity(place)
         if identity is None:
             return _ABSENT
@@ -127,7 +101,7 @@ class LayoutKeys:
             found["*"] = self._structure(identity, document)
         return found
 
-    def _look_up(self, files: Files, name: str, scan: _Scan) -> str:
+    def _look_up(self, files: Files, name: str, scan: Variables) -> str:
         for place in scan.places:
             if "${" not in place and files.identity(place) is not None:
                 with suppress(BadDocumentError):
@@ -140,68 +114,6 @@ class LayoutKeys:
         if identity not in self._structures:
             self._structures[identity] = _digest(_kind(document))
         return self._structures[identity]
-
-
-def _scan(path: str, document: Any) -> _Scan:
-    scan = _Scan()
-    directory = posixpath.dirname(path)
-    if not isinstance(document, Mapping):
-        return scan
-    _add_place(scan, directory, PARAMS)
-    _add_vars(scan, directory, document.get("vars"))
-    stages = document.get("stages")
-    for stage in stages.values() if isinstance(stages, Mapping) else ():
-        if isinstance(stage, Mapping):
-            body = stage.get("do")
-            _add_stage(scan, directory, {key: value for key, value in stage.items() if key != "do"})
-            _add_stage(scan, directory, body if isinstance(body, Mapping) else {})
-    for key, value in document.items():
-        if key not in {"stages", "vars"}:
-            _add_section(scan, value, key in _SAID_ONLY_ABOVE)
-    return scan
-
-
-def _add_stage(scan: _Scan, directory: str, stage: Mapping[str, Any]) -> None:
-    for key, value in stage.items():
-        if key == "vars":
-            _add_vars(scan, posixpath.join(directory, str(stage.get("wdir") or "")), value)
-        else:
-            _add_section(scan, value, key in _SAID_ONLY)
-
-
-def _add_place(scan: _Scan, directory: str, path: str) -> None:
-    scan.places[posixpath.normpath(posixpath.join(directory, path))] = None
-    scan.num_sources += 1
-
-
-def _add_vars(scan: _Scan, directory: str, variables: Any) -> None:
-    for item in variables if isinstance(variables, list) else ():
-        if isinstance(item, str):
-            path, _, names = item.partition(":")
-            _add_place(scan, directory, path)
-            scan.names |= {name for name in names.split(",") if name}
-        elif isinstance(item, Mapping):
-            scan.inline.append(item)
-            scan.num_sources += 1
-
-
-def _add_section(scan: _Scan, section: Any, is_said_only: bool) -> None:
-    """Collect the variables of a section, and of what is in it."""
-    if isinstance(section, Mapping):
-        for key, value in section.items():
-            _add_section(scan, key, is_said_only)
-            _add_section(scan, value, is_said_only)
-    elif isinstance(section, list):
-        for item in section:
-            _add_section(scan, item, is_said_only)
-    elif isinstance(section, str) and "${" in section:
-        for inner in _EXPRESSION.findall(section):
-            scan.is_beyond = scan.is_beyond or "${" in inner
-            (scan.other if is_said_only else scan.selecting).add(_normal(inner))
-
-
-def _normal(expression: str) -> str:
-    return ".".join(part.strip() for part in expression.replace("[", ".").replace("]", "").split("."))
 
 
 def _pick(document: Any, name: str) -> Any:
