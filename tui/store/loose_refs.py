@@ -13,6 +13,7 @@ from pathlib import Path
 RACY_NS = 100_000_000
 """What was written more recently may be written again at what looks like the same time."""
 _LONGEST = 4096
+_CHECKED_AT_ONCE = 1_500
 _LINE = re.compile(rb"^([0-9a-f]{40,64}) ([^\n]+)(?:\n\^([0-9a-f]{40,64}))?", re.MULTILINE)
 
 
@@ -23,10 +24,12 @@ class RefFolder:
     stamp: int = -1
     """Time of the folder; -1 if it may have changed since."""
     refs: dict[str, str] = field(default_factory=dict)
-    """Name -> content, which is a SHA, `ref: ` and the name of another ref, or broken."""
+    """Name -> content, which is a SHA, `ref: ` and the name of another ref, or broken; by name."""
     folders: tuple[str, ...] = ()
     states: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Name -> inode and time of the file that was read."""
+    """Name -> inode and time of the file that was read; a time below zero if it may have changed since."""
+    unchecked: list[str] = field(default_factory=list)
+    """Names whose inode is as before, and whose time has not been looked at yet."""
 
 
 class LooseRefs:
@@ -64,36 +67,72 @@ class LooseRefs:
         now = time.time_ns()
         try:
             stamp = os.stat(place).st_mtime_ns  # noqa: PTH116 - there may be thousands
-            if known is not None and known.stamp == stamp:
+            if known is not None and known.stamp == stamp and not known.unchecked:
                 return known
-            folder = _list(place, known, now)
+            folder = _list(place, known, now) if known is None or known.stamp != stamp else _copy(known)
+            _check(place, folder, now)
         except OSError:
             return None
-        if known is not None and (known.refs, known.folders) == (folder.refs, folder.folders):
-            folder, known.states = known, folder.states
         folder.stamp = stamp if now - stamp >= RACY_NS else -1
+        if known is not None and (known.refs, known.folders) == (folder.refs, folder.folders):
+            known.stamp, known.states, known.unchecked = folder.stamp, folder.states, folder.unchecked
+            return known
         return folder
 
 
+def _copy(folder: RefFolder) -> RefFolder:
+    return RefFolder(-1, dict(folder.refs), folder.folders, dict(folder.states), list(folder.unchecked))
+
+
 def _list(place: str, known: RefFolder | None, now: int) -> RefFolder:
-    folder = RefFolder()
+    """What is in a folder; files are read that are new or have another inode."""
+    known, folder = known or RefFolder(), RefFolder()
     with os.scandir(place) as entries:
-        kinds = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-    folder.folders = tuple(sorted(name for name, is_folder in kinds if is_folder))
+        kinds = [(entry.name, entry.inode(), entry.is_dir(follow_symlinks=False)) for entry in entries]
+    folder.folders = tuple(sorted(name for name, _, is_folder in kinds if is_folder))
+    inodes = {name: inode for name, inode, is_folder in kinds if not is_folder and not name.endswith(".lock")}
+    names = [name for name in known.refs if name in inodes]  # sorted already, which makes sorting cheap
+    names += [name for name in inodes if name not in known.refs]
+    refs, states = known.refs, known.states
+    changed = []
+    for name in sorted(names):
+        state = states.get(name)
+        if state is not None and state[0] == inodes[name]:
+            folder.refs[name], folder.states[name] = refs[name], state
+        else:
+            folder.refs[name] = ""
+            changed.append(name)
+    folder.unchecked = sorted(folder.states, key=lambda name: folder.states[name][1] >= 0)  # what was fresh comes first
+    _read_all(place, folder, changed, now)
+    return folder
+
+
+def _check(place: str, folder: RefFolder, now: int) -> None:
+    """Look at the times of some files whose inode is as before: it may have been given to another file since.
+
+    That takes two changes of a ref between two looks; in a very large folder such a change is seen some looks later.
+    """
+    some, folder.unchecked = folder.unchecked[:_CHECKED_AT_ONCE], folder.unchecked[_CHECKED_AT_ONCE:]
+    if some:
+        _read_all(place, folder, some, now)
+
+
+def _read_all(place: str, folder: RefFolder, names: list[str], now: int) -> None:
+    """Read the files that are not as they were when they were read before."""
     descriptor = os.open(place, os.O_RDONLY)  # paths of one part are looked up twice as fast
     try:
-        for name in sorted(name for name, is_folder in kinds if not is_folder and not name.endswith(".lock")):
+        for name in names:
             try:
                 status = os.stat(name, dir_fd=descriptor)
-                state = (status.st_ino, status.st_mtime_ns if now - status.st_mtime_ns >= RACY_NS else -now)
-                is_known = known is not None and known.states.get(name) == state
-                folder.refs[name] = known.refs[name] if known is not None and is_known else _read(name, descriptor)
-                folder.states[name] = state
-            except OSError:
-                continue  # removed while we looked, or not to be read by us
+                is_fresh = now - status.st_mtime_ns < RACY_NS
+                if is_fresh or folder.states.get(name) != (status.st_ino, status.st_mtime_ns):
+                    folder.refs[name] = _read(name, descriptor)
+                    folder.states[name] = status.st_ino, -1 if is_fresh else status.st_mtime_ns
+            except OSError:  # removed while we looked, or not to be read by us
+                folder.refs.pop(name, None)
+                folder.states.pop(name, None)
     finally:
         os.close(descriptor)
-    return folder
 
 
 def _read(name: str, folder: int) -> str:

@@ -126,9 +126,11 @@ class RefReader:
         found = []
         known = {ref.name: ref for ref in before}
         for name, content in self._contents(path).items():
-            rev = content if _SHA.fullmatch(content) else self._follow(content) or ""
             ref = known.get(name)
-            found.append(ref if ref is not None and ref.rev == rev else ExperimentRef(_text(name), baseline, rev))
+            if ref is None or ref.rev != content:
+                rev = self._follow(content) or ""
+                ref = ref if ref is not None and ref.rev == rev else ExperimentRef(_text(name), baseline, rev)
+            found.append(ref)
         return before if tuple(found) == before else tuple(found)
 
     def _commit_of(self, sha: str) -> str | None:
