@@ -78,6 +78,8 @@ def _outcome(path: str, decode: Callable[[str, bytes], Any], read: Callable[[], 
         return error
     except KeyError:
         return UnreadableError("its object is missing from the Git repository")
+    except TooLargeError as error:
+        return TooMuchError(str(error))
     except (OSError, ValueError) as error:
         return UnreadableError(what_is_wrong(error))
 
@@ -127,7 +129,7 @@ def _parse(path: str, data: bytes) -> tuple[Any, bool]:
         value, is_json = _PARSERS.get(suffix, _parse_yaml)(data)
     except (ValueError, SyntaxError, yaml_errors(), RecursionError, MemoryError) as error:
         raise BadDocumentError(_reason(suffix, data, error)) from error
-    if b"&" in data and b"*" in data and _num_values(value, {}) > MAX_VALUES:
+    if b"&" in data and b"*" in data and _is_too_much(value):
         raise TooMuchError(f"expands to more than {MAX_VALUES:,} values")
     if depth_exceeds(value, MAX_DEPTH):
         raise TooMuchError(f"is nested more than {MAX_DEPTH} levels deep")
@@ -140,6 +142,13 @@ def _is_json(value: Any) -> bool:
     if isinstance(value, list):
         return all(_is_json(item) for item in value)
     return value is None or isinstance(value, str | int | float)
+
+
+def _is_too_much(value: Any) -> bool:
+    try:
+        return _num_values(value, {}) > MAX_VALUES
+    except RecursionError:
+        return True
 
 
 def _num_values(value: Any, known: dict[int, int]) -> int:
