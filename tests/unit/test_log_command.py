@@ -147,6 +147,30 @@ def test_blame_names_the_commit_and_those_whose_change_came_into_effect_there(
     assert "the cause is in one of 3 commits" in shown
 
 
+def test_a_run_with_the_same_result_clears_what_came_before_it(line: Line, capsys: pytest.CaptureFixture[str]) -> None:
+    line.add("innocent code", {"train.py": "2\n"})
+    line.results(0.5, "the same again")
+    line.add("guilty code", {"train.py": "3\n"})
+    line.results(0.2, "worse")
+    assert line.run("blame", "test/accuracy", "--json") == 0
+    move = _json(capsys)["move"]
+    assert move["origin"] == line.revs[-3]
+    assert [one["subject"] for one in move["suspects"]] == ["guilty code", "worse"]
+
+
+def test_without_a_lock_the_suspects_begin_after_the_last_change(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = Line(tmp_path / "project")
+    for number, value in enumerate((0.9, 0.8, 0.2)):
+        made.add(f"code {number}", {"train.py": f"{number}\n"})
+        made.add(f"results {number}", {"metrics.json": {"test/accuracy": value}})
+    assert made.run("blame", "test/accuracy", "--json") == 0
+    move = _json(capsys)["move"]
+    assert move["origin"] == made.revs[-3]
+    assert [one["subject"] for one in move["suspects"]] == ["code 2", "results 2"]
+
+
 def test_blame_says_when_nothing_moved(line: Line, capsys: pytest.CaptureFixture[str]) -> None:
     assert line.run("blame", "test/accuracy", "--noise", "0.9") == 1
     assert "has not moved by more than its noise" in capsys.readouterr().out

@@ -96,3 +96,19 @@ def test_an_output_that_left_the_cache_makes_no_result_out_of_date(root: Path) -
     runner = DvcRunner(root)
     assert runner.outdated("HEAD", [METRICS]) == ()
     assert [stage.will_run for stage in runner.plan(RunRequest(rev="HEAD")).stages] == [True]
+
+
+def test_results_of_a_stage_are_out_of_date_when_those_before_it_are(tmp_path: Path) -> None:
+    root = make_project(tmp_path / "two", ("prepare", "train"))
+    dvc(root, "repro", "--quiet")
+    commit(root, "Run it")
+    params = root / "params.yaml"
+    params.write_text(params.read_text().replace("value: 1 ", "value: 5 "))
+    commit(root, "Change a param of the first stage")
+    found = DvcRunner(root).outdated("HEAD", [METRICS])
+    assert [(stage.stage, stage.reason) for stage in found] == [("prepare", "params"), ("train", "upstream")]
+    params.write_text(params.read_text().replace("value: 5 ", "value: 1 ").replace("value: 2 ", "value: 6 "))
+    commit(root, "Change a param of the second stage")
+    runner = DvcRunner(root)
+    assert [stage.stage for stage in runner.outdated("HEAD", [METRICS])] == ["train"]
+    assert runner.outdated("HEAD", ["data/metrics/prepare/metrics.json"]) == ()
