@@ -206,3 +206,21 @@ def test_a_difference_as_json_and_markdown(project: Path, capsys: pytest.Capture
     assert sum(line.startswith("| ---") for line in out.splitlines()) == 4
     assert run(project, "diff", "old", "old") == 0
     assert capsys.readouterr().out == "old and old are equal\n"
+
+
+def test_experiments_are_listed_by_groups_of_seeds(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(project, "experiments", "--group-seeds", "--filter", "train.learning_rate=0.125") == 0
+    header, row = capsys.readouterr().out.splitlines()
+    assert header.split()[:2] == ["experiment", "number"]
+    assert row.startswith("two and 1 more       2")
+    assert "± " in row
+    assert run(project, "experiments", "--group-seeds", "--sort", "test/exact_match", "--json") == 0
+    groups = json.loads(capsys.readouterr().out)
+    means = [group["metrics"]["test/exact_match"]["mean"] for group in groups]
+    assert means == sorted(means, reverse=True)
+    repeated = next(group for group in groups if len(group["experiments"]) == 2)
+    assert repeated["metrics"]["test/exact_match"]["num"] == 2
+    assert [seeds["train.seed"] for seeds in repeated["seeds"]] == [2, 1]
+    assert run(project, "experiments", "--group-seeds", "--csv") == 0
+    rows = list(csv.reader(io.StringIO(capsys.readouterr().out)))
+    assert sorted(row[1] for row in rows[1:]) == ["1"] * (len(rows) - 2) + ["2"]

@@ -11,7 +11,7 @@ from tui.core.experiments import Experiment
 from tui.core.filters import parse_filter
 
 _FIRST = ("experiment", "rev", "status")
-_NUM_COLUMNS = 8
+NUM_COLUMNS = 8
 """Columns that the text table shows unless all are wanted."""
 _NUM_PARAMS = 3
 """Params among them."""
@@ -20,14 +20,14 @@ _NUM_PARAMS = 3
 def print_listing(rows: list[Experiment], options: argparse.Namespace) -> int:
     """Print rows, filtered and sorted as asked."""
     columns = choose_columns(rows)
-    rows = _sorted(_matching(rows, options.filter), columns, options)
+    rows = ordered(matching(rows, options.filter), columns, options)
     if options.form == "json":
         print_json([as_json(row) for row in rows])
         return 0
     if not any(row.kind == "experiment" for row in rows) and not options.filter:
         print_error("no experiments yet; make one: finetui run")
-    shown = _shown(columns, options.all_columns)
-    limit = len(shown) if options.form != "text" or options.all_columns else _NUM_COLUMNS
+    shown = shown_columns(columns, options.all_columns)
+    limit = len(shown) if options.form != "text" or options.all_columns else NUM_COLUMNS
     if options.form == "csv":
         print_table([*_FIRST, *(column.text for column in shown)], [_raw_row(row, shown) for row in rows], "csv")
         return 0
@@ -40,7 +40,8 @@ def print_listing(rows: list[Experiment], options: argparse.Namespace) -> int:
     return 0
 
 
-def _matching(rows: list[Experiment], text: str) -> list[Experiment]:
+def matching(rows: list[Experiment], text: str) -> list[Experiment]:
+    """Rows that a filter keeps; UsageError for one that makes no sense."""
     if not text.strip():
         return rows
     chosen = parse_filter(text, rows)
@@ -49,7 +50,7 @@ def _matching(rows: list[Experiment], text: str) -> list[Experiment]:
     return [row for row in rows if chosen.matches(row)]
 
 
-def _sorted(rows: list[Experiment], columns: Sequence[Column], options: argparse.Namespace) -> list[Experiment]:
+def ordered(rows: list[Experiment], columns: Sequence[Column], options: argparse.Namespace) -> list[Experiment]:
     """Rows by a column, the best first; by a column where neither way is better, the smallest."""
     name = options.sort
     if not name:
@@ -65,7 +66,7 @@ def _sorted(rows: list[Experiment], columns: Sequence[Column], options: argparse
     return sorted(rows, key=sort_key(column, descending=(column.direction == "higher") != options.reverse))
 
 
-def _shown(columns: Sequence[Column], everything: bool) -> list[Column]:
+def shown_columns(columns: Sequence[Column], everything: bool) -> list[Column]:
     """The method, the metric that matters most, params that vary, then the other metrics."""
     wanted = [column for column in columns if column.varies or everything]
     metrics = [column for column in wanted if column.kind == "metric"]

@@ -66,6 +66,9 @@ def _add_reading(commands: "argparse._SubParsersAction[Parser]") -> None:
     experiments.add_argument("--sort", default="", metavar="KEY", help="column to sort by, the best first")
     experiments.add_argument("--reverse", action="store_true", help="turn the order round")
     experiments.add_argument("--all-columns", action="store_true", help="also columns that are the same everywhere")
+    experiments.add_argument(
+        "--group-seeds", action="store_true", help="one row for experiments that differ only in their seed"
+    )
     _add_formats(experiments)
     show = commands.add_parser("show", help="show one experiment")
     show.add_argument("rev", help="name, branch, tag, SHA or workspace")
@@ -119,6 +122,7 @@ def _add_running(commands: "argparse._SubParsersAction[Parser]") -> None:
         "--target", action="append", default=[], dest="targets", metavar="STAGE", help="only up to this stage"
     )
     run.add_argument("--force", action="store_true", help="run stages that are up to date as well")
+    run.add_argument("--rev", metavar="REV", help="run this commit instead of the workspace")
     run.add_argument("--plan", action="store_true", help="only say what would run and why")
     run.add_argument("--detach", action="store_true", help="return at once; the run goes on")
     _add_formats(run, tables=False)

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 def experiments(context: Context, options: argparse.Namespace) -> int:
     """List all rows, filtered and sorted as asked."""
     rows = context.experiments()
+    if options.group_seeds:
+        from tui.cli.seeds import print_groups
+
+        return print_groups(rows, options)
     if options.form == "json" and not options.sort and not options.filter.strip():
         print_json([as_json(row) for row in (reversed(rows) if options.reverse else rows)])
         return 0

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 from typing import Any
 
@@ -52,6 +52,17 @@ class Group:
     def spread(self, key: Key) -> Spread | None:
         """Of one metric; None if none of them has it as a number."""
         return spread_of([key.value(one) for one in self.experiments])
+
+    @property
+    def mean(self) -> Experiment:
+        """Its first experiment, with the means of all metrics that are numbers."""
+        first = self.experiments[0]
+        metrics: dict[str, dict[str, Any]] = {}
+        for path, document in first.metrics.items():
+            for name, value in flat(document).items():
+                spread = self.spread(Key("metric", name, path))
+                metrics.setdefault(path, {})[name] = value if spread is None else spread.mean
+        return replace(first, metrics=metrics)
 
 
 def is_seed(key: str) -> bool:

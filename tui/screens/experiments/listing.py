@@ -219,7 +219,8 @@ class Listing:
             if baseline is None or baseline is experiment or main is None or main.key is None:
                 self._deltas[key] = MetricCell(None, None, "none")
             else:
-                self._deltas[key] = metric_cell(main.key.value(experiment), main.key.value(baseline), main.direction)
+                values = main.key.value(experiment), main.key.value(baseline)
+                self._deltas[key] = metric_cell(*values, main.direction, main.text)
         return self._deltas[key]
 
     def to_compare(self, current: Experiment | None) -> list[Experiment]:
