@@ -48,6 +48,8 @@ def decode(data: bytes | str, path: str = "logs.csv", x: str | None = None, y: t
         ("step,a,b\n1,,3\n2,2,\n", {"a": [(2, 2)], "b": [(1, 3)]}),
         ("step,a\n1,nan\n2,-inf\n3,1e999\n4,5\n", {"a": [(1, math.nan), (2, math.nan), (3, math.nan), (4, 5)]}),
         ("step,a\nnan,1\n,2\n3,4\n", {"a": [(3, 4)]}),
+        ("step,a\n1,10\n,20\n3,30\n", {"a": [(1, 10), (3, 30)]}),
+        ("step,a\n1,1e999\n2,1e400\n", {"a": [(1, math.nan), (2, math.nan)]}),
         ("a,b\n1,x\n2,y\n", {"a": [(0, 1), (1, 2)]}),
         ("date,a\n2024-01-01,5\n2024-01-02,6\n", {"a": [(0, 5), (1, 6)]}),
         ("epoch,a,a\n1,2,3\n", {"a": [(1, 2)]}),
