@@ -18,6 +18,7 @@ from tui.screens.base import PollingScreen
 from tui.screens.dialogs import Choose, TextDialog
 from tui.screens.experiments.screen import ExperimentsScreen
 from tui.screens.query.catalog import Catalog
+from tui.screens.query.pick import Pick
 from tui.screens.query.screen import LIMIT, QueryScreen
 from tui.screens.run.screen import RunScreen
 from tui.settings import Settings
@@ -298,12 +299,39 @@ async def test_a_saved_query_asks_for_its_values_and_runs() -> None:
     async with opened(store) as (app, pilot):
         await app.push_screen(QueryScreen(app.bench))
         await pilot.press("f3")
-        await until(pilot, lambda: isinstance(app.screen, Choose))
-        await pilot.press("down", "enter")
-        await until(pilot, lambda: isinstance(app.screen, Choose) and "leaderboard: metric" in text_of(app))
+        await until(pilot, lambda: isinstance(app.screen, Pick))
+        await pilot.press(*"one metric", "enter")
+        await until(pilot, lambda: isinstance(app.screen, Pick) and "leaderboard: metric" in text_of(app))
         await pilot.press("down", "enter")
         await until(pilot, lambda: isinstance(app.screen, QueryScreen) and cells(app))
         assert asked(store)[-1] == "SELECT name, value FROM metrics WHERE key = 'it''s'"
+
+
+async def test_a_pick_can_match_nothing_and_be_given_up() -> None:
+    async with opened() as (app, pilot):
+        await app.push_screen(QueryScreen(app.bench))
+        await pilot.press("f3")
+        await until(pilot, lambda: isinstance(app.screen, Pick))
+        await pilot.press(*"nosuch", "enter", "down")
+        assert isinstance(app.screen, Pick)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, QueryScreen))
+        assert app.screen.query_one(SqlEditor).text == ""
+
+
+async def test_the_main_metric_is_offered_first() -> None:
+    store, settings = project.store(), Settings()
+    settings.update(main_metric="test/loss")
+    store.script.give("query", QueryResult(("key",), (("a",), ("test/loss",)), False))
+    async with opened(store, settings=settings) as (app, pilot):
+        await app.push_screen(QueryScreen(app.bench))
+        await pilot.press("f3")
+        await until(pilot, lambda: isinstance(app.screen, Pick))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: "leaderboard: metric" in text_of(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: len(asked(store)) == 2)
+        assert asked(store)[-1].endswith("key = 'test/loss'")
 
 
 async def test_values_that_cannot_be_found_are_told() -> None:
@@ -312,7 +340,7 @@ async def test_values_that_cannot_be_found_are_told() -> None:
     async with opened(store) as (app, pilot):
         await app.push_screen(QueryScreen(app.bench))
         await pilot.press("f3")
-        await until(pilot, lambda: isinstance(app.screen, Choose))
+        await until(pilot, lambda: isinstance(app.screen, Pick))
         await pilot.press("down", "enter")
         await until(pilot, lambda: "the project cannot be read" in text_of(app))
 
@@ -326,8 +354,8 @@ async def test_queries_are_remembered_the_last_one_first() -> None:
             await pilot.press("ctrl+r")
         assert settings.state.queries == ("SELECT\n  2", "SELECT 1")
         await pilot.press("f4")
-        await until(pilot, lambda: isinstance(app.screen, Choose))
-        await pilot.press("down", "enter")
+        await until(pilot, lambda: isinstance(app.screen, Pick))
+        await pilot.press(*"select 2", "enter")
         assert app.screen.query_one(SqlEditor).text == "SELECT\n  2"
         await pilot.press("ctrl+z")
         assert app.screen.query_one(SqlEditor).text == "SELECT 1"

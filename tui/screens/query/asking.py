@@ -7,14 +7,13 @@ from textual import on, work
 from tui.core.errors import UserError
 from tui.core.queries import SavedQuery
 from tui.screens.base import Bench, WorkerScreen
-from tui.screens.dialogs import Choose
 from tui.screens.query.catalog import Catalog
 from tui.screens.query.history import one_line
 from tui.screens.query.messages import Offered
+from tui.screens.query.pick import Pick
 from tui.screens.query.saved import choices
 from tui.widgets.sql_editor import SqlEditor
 from tui.widgets.table import VirtualTable
-from tui.widgets.text import neutral
 
 
 class AskingScreen(WorkerScreen[None]):
@@ -78,9 +77,9 @@ class AskingScreen(WorkerScreen[None]):
     def action_open_saved(self) -> None:
         """Choose one of the saved queries."""
         saved = self.bench.store.saved_queries()
-        names = [f"{one.name}: {one.description}" for one in saved]
+        names = [(one.name, one.description) for one in saved]
         self.app.push_screen(
-            Choose("Saved queries", names, None), lambda index: None if index is None else self._open(saved[index])
+            Pick("Saved queries", names), lambda index: None if index is None else self._open(saved[index])
         )
 
     def _open(self, query: SavedQuery) -> None:
@@ -125,7 +124,12 @@ class AskingScreen(WorkerScreen[None]):
             if index is not None:
                 self._ask(query, offered, {**values, name: known[index]})
 
-        self.app.push_screen(Choose(f"{query.name}: {name}", [neutral(one) for one in known], None), chosen)
+        self.app.push_screen(Pick(f"{query.name}: {name}", [(one, "") for one in known], self._usual(known)), chosen)
+
+    def _usual(self, known: Sequence[str]) -> int:
+        """The main metric, where it is among the values."""
+        main = self.bench.settings.state.main_metric
+        return known.index(main) if main is not None and main in known else 0
 
     def action_open_history(self) -> None:
         """Choose one of the queries that were run, the last one first."""
@@ -134,6 +138,6 @@ class AskingScreen(WorkerScreen[None]):
             self.notify("Nothing was run yet")
             return
         self.app.push_screen(
-            Choose("History", [neutral(one_line(sql)) for sql in asked], None),
+            Pick("History", [(one_line(sql), "") for sql in asked]),
             lambda index: None if index is None else self._editor.put(asked[index]),
         )
