@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import end_runs, fingerprint, make_project, wait_for
+from tests.projects import commit, end_runs, fingerprint, git, make_project, wait_for
 from tui.__main__ import main
 
 pytestmark = pytest.mark.slow
@@ -63,3 +63,19 @@ def test_a_detached_run_can_be_stopped(project: Path, capsys: pytest.CaptureFixt
     assert run(project, "stop", "long") == 1
     assert run(project, "show", "long", "--json") == 0
     assert json.loads(capsys.readouterr().out)["status"] == "cancelled"
+
+
+def test_a_commit_can_be_run_instead_of_the_workspace(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    params = project / "params.yaml"
+    params.write_text(params.read_text().replace("value: 2 ", "value: 7 "))
+    commit(project, "Another value")
+    assert run(project, "run", "--rev", "HEAD~1", "--plan") == 0
+    assert "prepare" in capsys.readouterr().out
+    assert run(project, "run", "--rev", "HEAD~1", "--name", "again") == 0
+    capsys.readouterr()
+    assert run(project, "show", "again", "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["baseline"] == git(project, "rev-parse", "HEAD~1")
+    assert shown["metrics"]["data/metrics/train/metrics.json"]["eval/score"] == pytest.approx(2.03)
+    assert run(project, "run", "--rev", "again") == 2
+    assert "is an experiment" in capsys.readouterr().err

@@ -112,3 +112,26 @@ def test_results_of_a_stage_are_out_of_date_when_those_before_it_are(tmp_path: P
     runner = DvcRunner(root)
     assert [stage.stage for stage in runner.outdated("HEAD", [METRICS])] == ["train"]
     assert runner.outdated("HEAD", ["data/metrics/prepare/metrics.json"]) == ()
+
+
+@pytest.mark.slow
+def test_a_commit_of_a_project_in_a_subfolder_with_data_in_dvc(tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    project = make_project(top / "sub", ("train",))
+    (project / ".git").rename(top / ".git")
+    git(top, "rm", "-q", "-r", "--cached", "data/raw")
+    git(top, "add", "-A")
+    git(top, "rm", "-q", "--cached", "sub/data/raw/rows.txt")
+    dvc(project, "add", "--quiet", "data/raw")
+    old = commit(top, "Move the project down, its data into DVC")
+    _set_value(project, 7)
+    commit(top, "Another value")
+    runner = DvcRunner(project)
+    try:
+        assert runner.plan(RunRequest(rev=old)).problems == ()
+        run = _ended(runner, runner.launch(RunRequest(rev=old)).id)
+    finally:
+        end_runs(project)
+    assert (run.status, run.error, run.baseline) == ("done", None, old)
+    assert json.loads(git(top, "show", f"{run.rev}:sub/{METRICS}")) == {"eval/score": 1.03}
+    assert runner.outdated(str(run.rev), [METRICS]) == ()

@@ -21,7 +21,8 @@ _POLL_S = 0.5
 def run(context: Context, options: argparse.Namespace) -> int:
     """Launch an experiment, and unless told otherwise wait for its end."""
     overrides = dict(parse_override(text) for text in options.sets)
-    request = RunRequest(overrides, options.name, tuple(options.targets), options.force)
+    rev = _commit(context, options.rev) if options.rev else None
+    request = RunRequest(overrides, options.name, tuple(options.targets), options.force, rev)
     if options.plan:
         return _print_plan(context.runner.plan(request), options.form)
     if not options.force and not any(stage.will_run for stage in context.runner.plan(request).stages):
@@ -35,6 +36,14 @@ def run(context: Context, options: argparse.Namespace) -> int:
             print_line(f"{name} runs; follow it: finetui logs -f {name}; stop it: finetui stop {name}")
         return 0
     return _print_end(wait(context, started, quiet=options.form == "json"), options.form)
+
+
+def _commit(context: Context, text: str) -> str | None:
+    """SHA of the commit to run; None for the workspace."""
+    found = context.resolve(text)
+    if found.kind == "experiment":
+        raise UsageError(f"--rev {text!r} is an experiment", hint="give a branch, a tag or a SHA; -S sets its params")
+    return None if found.kind == "workspace" else found.rev
 
 
 Next = Callable[[Sequence[RunRequest], Sequence[Run]], RunRequest | None]
