@@ -1,0 +1,233 @@
+"""DVC that fails, caches that cannot be used, other processes: rows all the same."""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.faults.store_project import FILES, GOOD, PIPELINE, git, good_project, head, listed, rows
+from tests.unit.store_repos import RepoBuilder
+from tui.__main__ import main
+from tui.core.experiments import Experiment
+from tui.store import GitStore
+from tui.store.cache_file import CACHE_FOLDER
+from tui.store.resolver import Resolver
+
+Capture = pytest.CaptureFixture[str]
+ANSWERS = """
+import json, sys, time
+for line in sys.stdin:
+    rev = json.loads(line)["rev"]
+    {act}
+    print(json.dumps(dict(root=json.loads(line)["root"], rev=rev, problem="nothing works")), flush=True)
+"""
+
+
+@pytest.fixture
+def builder(tmp_path: Path) -> RepoBuilder:
+    return good_project(tmp_path / "repo")
+
+
+def use(monkeypatch: pytest.MonkeyPatch, *command: str, answer_s: float = 30.0) -> None:
+    """Ask another program than DVC for layouts."""
+    resolver = Resolver(command, answer_s)
+    monkeypatch.setattr("tui.store.layouts.shared_resolver", lambda: resolver)
+
+
+def plain_rows(root: Path) -> list[Experiment]:
+    """Rows that show what is plain to see, and why that is all."""
+    found = GitStore(root).experiments()
+    assert [row.params for row in found] == [{"params.yaml": {"a": 1}}, {"params.yaml": {"a": 1}}, GOOD]
+    assert {str(row.metrics) for row in found} == {str({"m.json": {"loss": 1}})}
+    assert all(row.error for row in found)
+    return found
+
+
+PROGRAMS = {
+    "no such program": ["/no/such/program"],
+    "ends at once": [sys.executable, "-c", "raise SystemExit(3)"],
+    "no DVC in it": [sys.executable, "-c", "import sys; sys.modules['dvc'] = None; import dvc"],
+    "talks nonsense": [sys.executable, "-c", "import sys; [print('nonsense', flush=True) for _ in sys.stdin]"],
+    "is killed": [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"],
+    "says no": [sys.executable, "-c", ANSWERS.format(act="pass")],
+    "answers with rubbish": [sys.executable, "-c", ANSWERS.format(act='print(\'{"root": 1, "layout": []}\')')],
+    "is stuck": [sys.executable, "-c", "import time; time.sleep(60)"],
+}
+
+
+@pytest.mark.parametrize("kind", PROGRAMS)
+def test_a_dvc_that_cannot_be_asked(
+    builder: RepoBuilder, monkeypatch: pytest.MonkeyPatch, capsys: Capture, kind: str
+) -> None:
+    use(monkeypatch, *PROGRAMS[kind], answer_s=0.5)
+    begin = time.monotonic()
+    plain_rows(builder.root)
+    assert len(listed(builder.root, capsys)) == 3
+    assert time.monotonic() - begin < 15
+
+
+def test_what_a_failing_dvc_left_out_is_there_once_it_works(
+    builder: RepoBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        use(patch, "/no/such/program")
+        plain_rows(builder.root)
+    assert rows(builder.root)["main"].error is None
+
+
+def test_a_revision_at_which_dvc_is_stuck_hides_no_other(builder: RepoBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+    revs = [
+        builder.experiment(f"other-{number}", head(builder), {"dvc.yaml": PIPELINE + f"# {number}\n"})
+        for number in range(3)
+    ]
+    use(monkeypatch, sys.executable, "-c", ANSWERS.format(act=f"rev == {revs[1]!r} and time.sleep(60)"), answer_s=1.0)
+    found = {row.label: row.error for row in GitStore(builder.root).experiments()}
+    assert "did not say within" in (found["other-1"] or "")
+    assert {str(error) for label, error in found.items() if label != "other-1"} == {"DVC says: nothing works"}
+
+
+def test_a_slow_dvc_is_not_waited_for_by_a_live_store(builder: RepoBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, sys.executable, "-c", ANSWERS.format(act="time.sleep(30)"))
+    begin = time.monotonic()
+    found = GitStore(builder.root, is_live=True).experiments()
+    assert time.monotonic() - begin < 3
+    assert all(row.is_pending for row in found)
+    assert found[-1].params == GOOD
+
+
+def spoil_cache(builder: RepoBuilder, kind: str) -> None:
+    folder = builder.root / CACHE_FOLDER
+    place = folder / "rows.sqlite"
+    if kind == "garbage":
+        place.write_bytes(b"SQLite format 3\0" + b"garbage" * 1000)
+    elif kind == "newer":
+        with sqlite3.connect(place) as connection:
+            connection.execute("PRAGMA user_version = 99")
+            connection.execute("DROP TABLE IF EXISTS rows")
+            connection.execute("CREATE TABLE rows (other INTEGER)")
+    elif kind == "a folder":
+        shutil.rmtree(folder)
+        place.mkdir(parents=True)
+    elif kind == "a file above":
+        shutil.rmtree(folder)
+        folder.write_text("in the way")
+    elif kind == "cut off":
+        place.write_bytes(place.read_bytes()[:5000])
+    elif kind == "lies":
+        with sqlite3.connect(place) as connection:
+            connection.execute("UPDATE rows SET value = x'00010203' || value")
+    else:
+        folder.chmod(0o500)
+        place.chmod(0o400)
+
+
+@pytest.mark.parametrize("kind", ["garbage", "newer", "a folder", "a file above", "cut off", "lies", "read-only"])
+def test_a_cache_that_cannot_be_used(builder: RepoBuilder, capsys: Capture, kind: str) -> None:
+    wanted = rows(builder.root)
+    spoil_cache(builder, kind)
+    try:
+        assert rows(builder.root) == wanted
+        assert len(listed(builder.root, capsys)) == 3
+        builder.experiment("later", head(builder), {"m.json": {"loss": 3}})
+        assert rows(builder.root)["later"].metrics == {"m.json": {"loss": 3}}
+    finally:
+        folder = builder.root / CACHE_FOLDER
+        if folder.is_dir():
+            folder.chmod(0o700)
+
+
+def test_a_project_that_may_not_be_written(builder: RepoBuilder, capsys: Capture) -> None:
+    (builder.root / ".dvc").chmod(0o500)
+    try:
+        rows(builder.root)
+        listed(builder.root, capsys)
+    finally:
+        (builder.root / ".dvc").chmod(0o700)
+
+
+def test_two_processes_at_once_and_none_before(builder: RepoBuilder) -> None:
+    """Both make the cache; both answer the same, and what they leave is good."""
+    for number in range(20):
+        builder.experiment(f"other-{number}", head(builder), {"m.json": {"loss": number}})
+    command = [sys.executable, "-m", "tui", "-C", str(builder.root), "experiments", "--json"]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    running = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        for _ in range(2)
+    ]
+    answers = [process.communicate(timeout=120) for process in running]
+    assert [process.returncode for process in running] == [0, 0]
+    assert answers[0] == answers[1]
+    assert len(json.loads(answers[0][0])) == 23
+    assert len(rows(builder.root)) == 23
+
+
+def test_threads_may_share_a_store(builder: RepoBuilder) -> None:
+    for number in range(30):
+        builder.experiment(f"exp-{number}", head(builder), {"m.json": {"loss": number}})
+    store = GitStore(builder.root)
+
+    def work(number: int) -> None:
+        for _ in range(5):
+            found = store.experiments()
+            assert len(found) == 33
+            assert store.resolve(f"exp-{number}").metrics == {"m.json": {"loss": number}}
+            assert store.series(found[2 + number]) == []
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(list(pool.map(work, range(8)))) == 8
+
+
+def test_a_repository_that_changes_while_it_is_read(builder: RepoBuilder) -> None:
+    """Experiments come and go, are packed and pruned: every answer is whole."""
+    done = threading.Event()
+    problems: list[str] = []
+
+    def read() -> None:
+        store = GitStore(builder.root)
+        while not done.is_set():
+            for row in store.experiments():
+                known = row.params in (GOOD, {"params.yaml": {"a": 1}}) or row.label.startswith("new-")
+                if row.error is not None and "missing" not in row.error:
+                    problems.append(f"{row.label}: {row.error}")
+                if not known and row.error is None:
+                    problems.append(f"{row.label}: {row.params}")
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for number in range(12):
+            name = f"new-{number}"
+            builder.experiment(name, head(builder), {"params.yaml": f"a: {number}\n"})
+            if number % 3 == 1:
+                ref = f"refs/exps/{head(builder)[:2]}/{head(builder)[2:]}/{name}"
+                builder.repository.references.delete(ref)
+            if number % 4 == 3:
+                git(builder.root, "gc", "-q", "--prune=now")
+    finally:
+        done.set()
+        reader.join(30)
+    assert problems == []
+    found = rows(builder.root)
+    assert {f"new-{number}" for number in range(12) if number % 3 != 1} <= found.keys()
+    assert all(row.error is None for row in found.values())
+
+
+def test_the_work_tree_vanishes_while_it_is_open(builder: RepoBuilder, capsys: Capture) -> None:
+    store = GitStore(builder.root)
+    store.experiments()
+    for name in FILES:
+        (builder.root / name).unlink()
+    assert store.experiments()[0].params == {}
+    shutil.rmtree(builder.root)
+    assert main(["-C", str(builder.root), "experiments"]) in {1, 2}
+    assert "Traceback" not in capsys.readouterr().err
+    assert {row.kind for row in store.experiments()} <= {"workspace", "commit", "experiment"}
