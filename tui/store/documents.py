@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from datetime import date, time
 from pathlib import Path
@@ -182,10 +182,14 @@ def _children(node: Any) -> Iterator[Any]:
 def _only_metrics(value: Any) -> Any:
     if isinstance(value, int | float | str):
         return value
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return None
-    kept = {_key(name): _only_metrics(item) for name, item in value.items()}
-    return {name: item for name, item in kept.items() if item is not None and item != {}}
+    kept = {}
+    for name, item in value.items():
+        found = item if isinstance(item, int | float) else _only_metrics(item)
+        if found is not None and found != {}:
+            kept[name if isinstance(name, str) else _key(name)] = found
+    return kept
 
 
 def as_json(value: Any) -> Any:

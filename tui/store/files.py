@@ -100,6 +100,7 @@ class CommitFiles:
         self._repository, self._trees, self._prefix, self._rev = repository, trees, prefix, rev
         found = trees.find(tree_id, prefix.rstrip("/")) if prefix else (tree_id, True)
         self._tree_id = found[0] if found is not None and found[1] else None
+        self._dvc_files: tuple[tuple[str, Hashable], ...] | None = None
 
     @property
     def origin(self) -> tuple[Path, str]:
@@ -117,11 +118,11 @@ class CommitFiles:
 
     def dvc_files(self) -> tuple[tuple[str, Hashable], ...]:
         """Paths and blob ids of all dvc.yaml, .dvc and .dvcignore files, and of .dvc/config."""
-        if self._tree_id is None:
-            return ()
-        config = self._trees.find(self._tree_id, CONFIG)
-        own = () if config is None else ((CONFIG, config[0]),)
-        return (*own, *self._trees.dvc_files(self._tree_id))
+        if self._dvc_files is None and self._tree_id is not None:
+            config = self._trees.find(self._tree_id, CONFIG)
+            own = () if config is None else ((CONFIG, config[0]),)
+            self._dvc_files = (*own, *self._trees.dvc_files(self._tree_id))
+        return self._dvc_files or ()
 
     def identity(self, path: str) -> Hashable | None:
         """Id of the blob."""

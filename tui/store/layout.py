@@ -20,6 +20,8 @@ class OutFile:
     """Column with the steps, of a plot."""
     y: tuple[str, ...] = ()
     """Columns with the values, of a plot; empty takes all that are numbers."""
+    x_file: str | None = None
+    """File with that column, if it is another one; its rows are those of this file."""
     has_header: bool = True
     """Whether the first row of a table names its columns; else they are called 0, 1, ..."""
 
@@ -91,7 +93,8 @@ class Layout:
         if path not in self.drawn:
             return replace(out, stage=known.stage, cached=known.cached)
         y = (*known.y, *out.y) if known.y and out.y else ()
-        return replace(known, x=known.x or out.x, y=tuple(dict.fromkeys(y)))
+        axis = known if known.x else out
+        return replace(known, x=axis.x, x_file=axis.x_file, y=tuple(dict.fromkeys(y)))
 
 
 def decode_layout(data: Mapping[str, Any]) -> Layout:
@@ -103,7 +106,9 @@ def decode_layout(data: Mapping[str, Any]) -> Layout:
         stages=[_stage(stage) for stage in data["stages"]],
     )
     for plot in data["plots"]:
-        out = OutFile(plot["stage"], plot["cached"], plot["x"], tuple(plot["y"]), plot.get("header", True))
+        out = OutFile(
+            plot["stage"], plot["cached"], plot["x"], tuple(plot["y"]), plot.get("x_file"), plot.get("header", True)
+        )
         layout.add_plot(plot["path"], out, plot["template"])
     return layout
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from tui.store.documents import BadDocumentError, Documents, parse_document
 from tui.store.dvc_files import parse_dvc_file
-from tui.store.files import CONFIG, PIPELINE, WORKSPACE, Files
+from tui.store.files import CONFIG, PIPELINE, Files, FolderFiles
 from tui.store.layout import PARAMS
 from tui.store.variables import EXPRESSION, Variables, normal, scan_variables
 
@@ -41,7 +41,7 @@ class LayoutKeys:
                 self._known.clear()
             known = self._known[names] = digest, tuple(self._scan_all(files))
         variables = [[self._of_place(files, place, scan) for place in scan.places] for scan in known[1]]
-        where = files.origin[1] == WORKSPACE and self._is_outside(files, names)
+        where = isinstance(files, FolderFiles) and self._is_outside(files, names)
         return _digest([known[0], files.identity(PARAMS) is not None, variables, where])
 
     def _is_outside(self, files: Files, names: tuple[tuple[str, Hashable], ...]) -> bool:

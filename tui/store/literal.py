@@ -54,7 +54,7 @@ def _add_stage(layout: Layout, file: str, name: str, stage: Mapping[str, Any]) -
     for path, details in _entries(stage.get("plots")):
         x, y = details.get("x"), details.get("y")
         cached, header = details.get("cache") is not False, details.get("header") is not False
-        out = OutFile(address, cached, x if isinstance(x, str) else None, _columns(y), header)
+        out = OutFile(address, cached, x if isinstance(x, str) else None, _columns(y), None, header)
         layout.add_plot(_join(folder, path), out, details.get("template"))
     deps = tuple((path, _join(folder, path), "md5") for path, _ in _entries(stage.get("deps")))
     layout.stages.append(StageFiles(file, name, deps, tuple(_outs(stage, folder))))

@@ -57,13 +57,22 @@ def _select_by_dpath(document: Any, keys: Sequence[str]) -> Any:
     from copy import deepcopy
 
     import dpath
-    from dpath.exceptions import PathNotFound
+    from dpath.exceptions import FilteredValue, InvalidGlob, InvalidKeyName, PathNotFound
 
     chosen: dict[str, Any] = {}
     try:
         for key in dict.fromkeys(keys):
             dpath.merge(chosen, deepcopy(dpath.search(document, key, separator=".")), separator=".")
-    except (TypeError, ValueError, AttributeError, LookupError, PathNotFound) as error:
+    except (
+        TypeError,
+        ValueError,
+        AttributeError,
+        LookupError,
+        FilteredValue,
+        InvalidGlob,
+        InvalidKeyName,
+        PathNotFound,
+    ) as error:
         raise BadDocumentError(f"its keys cannot be looked up: {error}") from error
     return chosen
 

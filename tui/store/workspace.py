@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.contract import paths
 from pipeline.contract.run_record import RunRecord, decode_run_record
 from pipeline.contract.series import decode_points
-from tui.core.experiments import Experiment, Status
+from tui.core.experiments import Experiment, Status, has_run
 from tui.store.dvc_tasks import is_stage_running
 from tui.store.files import FolderFiles
 from tui.store.project import Project
@@ -36,6 +36,8 @@ class Workspace:
         status, fraction = state_of(record, self._project.root)
         if status == "done" and is_stage_running(self._project.root):
             status = "running"  # a stage that writes no run record
+        elif status == "done" and not values.is_pending and not has_run(values.metrics, values.deps, values.outs):
+            status = "not run"
         error = values.error
         if record is not None and status == "failed" and record.error:
             error = "; ".join(part for part in (f"{record.stage}: {record.error}", error) if part)
