@@ -11,6 +11,8 @@ import pytest
 
 from tests.unit.store_repos import RepoBuilder, finetui_params, finetui_project, finetui_results
 from tui.__main__ import main
+from tui.core.experiments import Experiment
+from tui.store import GitStore
 
 NUM = 40
 
@@ -154,6 +156,28 @@ def test_seeds_are_grouped(project: Path, capsys: pytest.CaptureFixture[str]) ->
     assert run(project, "compare", "one", "two", "--group-seeds", "--csv") == 0
     values = {row[0]: row[1:] for row in csv.reader(io.StringIO(capsys.readouterr().out))}
     assert values["test/exact_match:num"] == ["2"]
+
+
+def test_a_torn_file_of_results_is_told_and_the_rest_is_shown(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torn = project / "torn.parquet"
+    torn.write_bytes(b"PAR1 and then the disk was full")
+    whole = GitStore.predictions_file
+
+    def find(store: GitStore, experiment: Experiment) -> Path | None:
+        return torn if experiment.label == "new" else whole(store, experiment)
+
+    monkeypatch.setattr(GitStore, "predictions_file", find)
+    try:
+        assert run(project, "compare", "old", "new", "alike") == 0
+    finally:
+        torn.unlink()
+    out = capsys.readouterr().out
+    assert "predictions of new cannot be read: torn.parquet" in out
+    assert "dvc checkout restores it" in out
+    scores = [line.split() for line in out.splitlines() if line.startswith("exact_match")]
+    assert [line[1:3] for line in scores] == [["old", "40"], ["new", "-"], ["alike", "40"]]
 
 
 def test_without_names_all_that_was_repeated_is_grouped(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ from tui.core.examples import ExampleComparison, PairedScore, Score, adjust, hol
 from tui.core.experiments import Experiment
 from tui.store import GitStore
 from tui.store.examples import compare_examples, scores_of
+from tui.store.predictions import read_predictions
 
 
 def frame(right: list[bool], **more: Any) -> pl.DataFrame:
@@ -200,6 +201,15 @@ def test_p_values_are_adjusted_for_the_candidates_and_the_baseline_counts_none()
     (alone,) = adjust([paired(0.03)])
     assert alone is not None
     assert alone.scores[0].adjusted_p_value == 0.03
+
+
+def test_a_panic_of_polars_is_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def panic(*_: object, **__: object) -> None:
+        raise pl.exceptions.PanicException("called `Result::unwrap()` on an `Err` value")
+
+    monkeypatch.setattr(pl, "read_parquet", panic)
+    with pytest.raises(UserError, match="predictions of lora cannot be read"):
+        read_predictions(tmp_path / "predictions.parquet", "lora")
 
 
 class Store:

@@ -24,6 +24,7 @@ def read_predictions(place: Path | None, label: str) -> Any:
         return pl.DataFrame()
     try:
         return pl.read_parquet(place, glob=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        # some corrupt files make polars panic, which is not even an Exception
         hint = "dvc checkout restores it from the cache; finetui run makes it again"
         raise UserError(f"predictions of {label} cannot be read", f"{place.name}: {error}", hint) from error
