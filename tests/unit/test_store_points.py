@@ -269,9 +269,20 @@ def test_axes_as_dvc_allows_them(builder: RepoBuilder) -> None:
         "- both:\n    x: n\n    y: {three.csv: b, four.csv: [a, b]}\n"
         "- own:\n    x: {five.csv: m}\n    y: {five.csv: a}\n- six.csv\n- more:\n    x: n\n    y: {three.csv: a}\n"
     )
+    pipeline += (
+        "- apart:\n    x: {times.csv: at}\n    y: {loss.json: loss, acc.csv: acc}\n"
+        "- pairs:\n    x: {t1.tsv: at, t2.tsv: at}\n    y: {v1.csv: v, v2.csv: v}\n"
+        "- alone.csv:\n    x: {times.csv: at}\n    y: v\n"
+        "- lost.csv:\n    x: {gone.csv: at}\n    y: v\n"
+    )
+    apart = {
+        "times.csv": "step,at\n0,10\n1,30\n2,20\n", "loss.json": '[{"loss": 1}, {"loss": 2}, {"loss": 3}]',
+        "acc.csv": "step,acc\n7,0.5\n8,0.75\n", "t1.tsv": "at\n5\n", "t2.tsv": "at\n6\n",
+        "v1.csv": "v\n1\n", "v2.csv": "v\n2\n", "alone.csv": "v\n9\n", "lost.csv": "v\n9\n",
+    }  # fmt: skip
     names = ("stage", "one", "two", "three", "four", "five", "six")
     bare = {"bare.csv": "1,5\n2,6\n"}
-    builder.commit({"dvc.yaml": pipeline, **{f"{name}.csv": table for name in names}, **bare})
+    builder.commit({"dvc.yaml": pipeline, **{f"{name}.csv": table for name in names}, **bare, **apart})
     assert series(builder) == {
         ("stage", "a"): [(1, 2)],
         ("one", "a"): [(1, 2)],
@@ -283,11 +294,28 @@ def test_axes_as_dvc_allows_them(builder: RepoBuilder) -> None:
         ("four", "a"): [(1, 2)],
         ("four", "b"): [(1, 3)],
         ("five", "a"): [(5, 2)],
+        ("loss", "loss"): [(10, 1), (20, 3), (30, 2)],
+        ("acc", "acc"): [(10, 0.5), (30, 0.75)],
+        ("v1", "v"): [(5, 1)],
+        ("v2", "v"): [(6, 2)],
+        ("alone", "v"): [(10, 9)],
         ("six", "n"): [(0, 1)],
         ("six", "m"): [(0, 5)],
         ("six", "a"): [(0, 2)],
         ("six", "b"): [(0, 3)],
     }
+
+
+def test_an_axis_in_another_file_of_a_work_tree_is_followed(builder: RepoBuilder) -> None:
+    pipeline = "plots:\n- p:\n    x: {times.csv: at}\n    y: {loss.csv: loss}\n"
+    builder.commit({"dvc.yaml": pipeline, "times.csv": "at\n10\n", "loss.csv": "loss\n1\n2\n"})
+    builder.checkout()
+    store = GitStore(builder.root)
+    for written, wanted in (("", [10]), ("30\n", [10, 30])):
+        with (builder.root / "times.csv").open("a") as file:
+            file.write(written)
+        (found,) = store.series(store.resolve("workspace"))
+        assert (list(found.steps), list(found.values)) == (wanted, [1, 2][: len(wanted)])
 
 
 def test_files_of_one_name_in_two_folders_are_told_apart(builder: RepoBuilder) -> None:
@@ -310,7 +338,7 @@ def test_a_file_in_the_dvc_cache_that_is_too_large_is_not_read(
     outs = {f"{name}.csv": builder.cache(b"step,a\n" + b"1,2\n" * rows) for name, rows in (("huge", 100), ("good", 1))}
     pipeline = "stages:\n  fit:\n    cmd: x\n    plots: [huge.csv, good.csv]\n"
     builder.commit({"dvc.yaml": pipeline, "dvc.lock": lock({"fit": outs})})
-    monkeypatch.setattr("tui.store.series_reader.MAX_SERIES_BYTES", 300)
+    monkeypatch.setattr("tui.store.series_places.MAX_SERIES_BYTES", 300)
     assert series(builder) == {("good", "a"): [(1, 2)]}
 
 

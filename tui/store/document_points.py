@@ -9,11 +9,13 @@ from tui.store.points import TIME_COLUMNS, Columns, number, step_column
 _MAX_DEPTH = 20
 
 
-def decode_records(document: Any, x: str | None, y: Sequence[str], stage: str) -> Recording:
+def decode_records(
+    document: Any, x: str | None, y: Sequence[str], stage: str, *, counts_rows: bool = False
+) -> Recording:
     """Points of all lists of records, wherever they are; records at one place of several lists are one."""
     columns = Columns(stage)
     records = _merged(document)
-    chosen = step_column(records[0], x) if records else None
+    chosen = step_column(records[0], x) if records and not counts_rows else None
     if chosen is not None and number(records[0][chosen]) is None:
         chosen = None  # dates or names
     for index, record in enumerate(records):

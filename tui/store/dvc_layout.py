@@ -210,6 +210,8 @@ def _top_level_plots(repo: Any) -> Iterator[dict[str, Any]]:
         for definition in definitions:
             for name, details in ({definition: {}} if isinstance(definition, str) else definition).items():
                 for path, axes in _sources(str(name), details or {}):
+                    other = axes["x_file"]
+                    axes["x_file"] = other and posixpath.normpath(posixpath.join(folder, other))
                     yield {
                         "path": posixpath.normpath(posixpath.join(folder, path)),
                         "stage": None,
@@ -219,14 +221,22 @@ def _top_level_plots(repo: Any) -> Iterator[dict[str, Any]]:
 
 
 def _sources(name: str, details: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    y, x = details.get("y"), details.get("x")
-    if isinstance(y, dict):
-        for path, columns in y.items():
-            own = x.get(path) if isinstance(x, dict) else x
-            yield str(path), _axes({**details, "x": own, "y": columns})
-    else:
-        own = x.get(name) if isinstance(x, dict) else x
-        yield name, _axes({**details, "x": own})
+    y, number = details.get("y"), 0
+    for path, columns in y.items() if isinstance(y, dict) else ((name, y),):
+        x, other = _axis_of(details.get("x"), str(path), number)
+        yield str(path), _axes({**details, "x": x, "x_file": other, "y": columns})
+        number += len(columns) if isinstance(columns, list) else 1
+
+
+def _axis_of(x: Any, path: str, number: int) -> tuple[Any, str | None]:
+    """Column with the steps of the y of that number, and its file if that is another one; one axis is for all."""
+    if not isinstance(x, dict):
+        return x, None
+    pairs = [
+        (str(file), column) for file, found in x.items() for column in (found if isinstance(found, list) else [found])
+    ]
+    file, column = pairs[0] if len(pairs) == 1 else pairs[number] if number < len(pairs) else (path, None)
+    return column, None if file == path else file
 
 
 def _axes(details: dict[str, Any]) -> dict[str, Any]:
@@ -234,6 +244,7 @@ def _axes(details: dict[str, Any]) -> dict[str, Any]:
     columns = [y] if isinstance(y, str) else y if isinstance(y, list) else []
     return {
         "x": x if isinstance(x, str) else None,
+        "x_file": details.get("x_file"),
         "y": [str(column) for column in columns],
         "header": details.get("header") is not False,
         "template": details.get("template"),

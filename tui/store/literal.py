@@ -75,7 +75,7 @@ def _add_top_level(layout: Layout, directory: str, document: Mapping[str, Any]) 
     for name, details in _entries([plots] if isinstance(plots, Mapping) else plots):
         x, y = details.get("x"), details.get("y")
         for path, columns in y.items() if isinstance(y, Mapping) else ((name, y),):
-            own = x.get(path) if isinstance(x, Mapping) else x
+            own = x.get(path) if isinstance(x, Mapping) else x  # DVC says the rest
             out = OutFile(None, True, own if isinstance(own, str) else None, _columns(columns))
             layout.add_plot(_join(directory, str(path)), out, details.get("template"))
 

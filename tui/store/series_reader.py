@@ -1,7 +1,6 @@
 """Reads the series of an experiment: those of a commit once for all time, those of a folder as they grow."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,13 +8,14 @@ from tui.core.experiments import Experiment
 from tui.core.series import Recording
 from tui.store.commits import CommitReader
 from tui.store.dvc_cache import DvcCache
-from tui.store.dvc_files import Outs
 from tui.store.dvclive_folders import DvcliveFolders
 from tui.store.files import Files, FolderFiles
 from tui.store.layout import Layout
 from tui.store.layouts import Layouts
+from tui.store.series_axes import with_axis
 from tui.store.series_cache import Entry, SeriesCache
-from tui.store.series_sources import MAX_SERIES_BYTES, Source, find_sources
+from tui.store.series_places import Place, Places
+from tui.store.series_sources import Source, find_sources
 from tui.store.stopped import stages_after, unreached_stages
 from tui.store.tail import Tail
 from tui.store.workspace import Workspace
@@ -34,16 +34,6 @@ class Readers(NamedTuple):
     commits: CommitReader
     workspace: Workspace
     live_folders: DvcliveFolders
-
-
-class _Found(NamedTuple):
-    """Where the content of a source is."""
-
-    content: str
-    """Its hash."""
-    place: Path | None
-    """Where in the DVC cache; None if it is not there."""
-    is_in_git: bool
 
 
 class SeriesReader:
@@ -93,54 +83,42 @@ class SeriesReader:
         """Look at the files of a commit; `is_new` decodes them even if that was done before."""
         keys: list[str] = []
         awaited: list[str] = []
-        is_final = True
         try:
             files = self._commits.files(experiment.rev)
             layout = self._layouts.of(files)
             is_final = layout.is_final and not layout.is_pending
-            outs = self._cache.outs(files, layout)
-            for source in self._sources(experiment, files, layout, outs):
-                found = self._locate(files, source, outs)
-                if found is None:
+            places = Places(files, self._cache, self._cache.outs(files, layout))
+            for source in self._sources(experiment, files, layout, places):
+                found = [places.find(path) for path in source.paths]
+                here = [place for place in found if place is not None]
+                key = source.key([place.content for place in here])
+                if len(here) < len(found):
                     continue
-                if not self._learn(files, source, found, is_new=is_new):
-                    awaited += [found.content] if found.place is None and not found.is_in_git else []
-                    is_final = is_final and not found.is_in_git
-                    continue
-                keys.append(source.key(found.content))
+                if is_new or key not in self._known.indexes([key]):
+                    missing = [place.content for place in here if place.is_missing]
+                    if missing or not self._learn(key, source, places, here):
+                        awaited += missing
+                        is_final = is_final and bool(missing)
+                        continue
+                keys.append(key)
         except _FAILURES:
             is_final = False
         entry = Entry(tuple(keys), tuple(awaited))
         self._known.learn_entry(self.entry_key(experiment), entry, is_final=is_final)
         return entry
 
-    def _sources(self, experiment: Experiment, files: Files, layout: Layout, outs: Outs) -> Iterator[Source]:
+    def _sources(self, experiment: Experiment, files: Files, layout: Layout, places: Places) -> Iterator[Source]:
         skipped = unreached_stages(files) if experiment.status in _STOPPED else frozenset()
-        folders = [*self._live_folders.of_commit(experiment.rev), *_cached_live_folders(outs)]
-        return find_sources(files, layout, folders, partial(self._cache.below, outs=outs), skipped)
+        folders = [*self._live_folders.of_commit(experiment.rev), *places.live_folders()]
+        return find_sources(files, layout, folders, places.below, skipped)
 
-    def _locate(self, files: Files, source: Source, outs: Outs) -> _Found | None:
-        identity = files.identity(source.path)
-        if identity is not None:
-            return _Found(str(identity), None, is_in_git=True)
-        place = self._cache.find(source.path, outs)
-        if place is not None:
-            return _Found(place.parent.name + place.name, place, is_in_git=False)
-        awaited = self._cache.awaited(source.path, outs)
-        return _Found(awaited[0], None, is_in_git=False) if awaited else None
-
-    def _learn(self, files: Files, source: Source, found: _Found, *, is_new: bool) -> bool:
-        """Decode a file unless that was done before; whether it is known now."""
-        key = source.key(found.content)
-        if not is_new and key in self._known.indexes([key]):
-            return True
-        if not found.is_in_git and found.place is None:
-            return False
+    def _learn(self, key: str, source: Source, places: Places, here: Sequence[Place]) -> bool:
+        """Decode a file; whether that could be read."""
         try:
-            data = files.read(source.path) if found.place is None else _content(found.place)
+            recording = source.decode(*[places.read(place) for place in here])
         except _FAILURES:
             return False
-        self._known.learn(key, source.decode(data))
+        self._known.learn(key, recording)
         return True
 
     # Folders
@@ -164,7 +142,8 @@ class SeriesReader:
         return _joined([self._current(files, source) for source in sources])
 
     def _current(self, files: FolderFiles, source: Source) -> Recording:
-        return self._document(files, source) if source.is_document else self._tail(files.root, source).read()
+        found = self._document(files, source) if source.is_document else self._tail(files.root, source).read()
+        return found if source.axis is None else with_axis(found, self._current(files, source.axis))
 
     def _document(self, files: FolderFiles, source: Source) -> Recording:
         """One that is being written, and says nothing yet, is awaited."""
@@ -175,7 +154,7 @@ class SeriesReader:
         known = self._documents.get(key)
         if known is None or known[0] != identity:
             try:
-                recording = source.decode(files.read(source.path))
+                recording = source.decode_document(files.read(source.path))
             except OSError:
                 recording = Recording()
             if known is not None and not recording.series:
@@ -192,17 +171,6 @@ class SeriesReader:
                 self._tails.clear()
             self._tails[key] = Tail(root / source.path, source.decoder)
         return self._tails[key]
-
-
-def _content(place: Path) -> bytes:
-    return place.read_bytes() if place.stat().st_size <= MAX_SERIES_BYTES else b""
-
-
-def _cached_live_folders(outs: Iterable[str]) -> Iterator[str]:
-    """Folders that dvclive may have filled and that are in the DVC cache as a whole."""
-    for out in outs:
-        if out.rpartition("/")[2] in {"dvclive", "plots"}:
-            yield f"{out}/metrics" if out.endswith("plots") else f"{out}/plots/metrics"
 
 
 def _joined(found: Iterable[Recording]) -> Recording:

@@ -1,7 +1,7 @@
 """Which files hold series: finetui's own, dvclive's, and those that dvc.yaml draws; and how each is read."""
 
 import posixpath
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -11,9 +11,10 @@ from tui.core.series import Recording
 from tui.store.document_points import decode_records
 from tui.store.documents import BadDocumentError, parse
 from tui.store.dvclive_folders import CURVES
-from tui.store.files import MAX_BYTES, Files, FolderFiles
+from tui.store.files import Files, FolderFiles
 from tui.store.layout import Layout, OutFile
 from tui.store.points import Decoder, LinesDecoder
+from tui.store.series_axes import with_axis
 from tui.store.series_cache import FORMAT
 from tui.store.table_points import TableDecoder
 
@@ -23,8 +24,6 @@ _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _DOCUMENTS = {".json", ".yaml", ".yml", ".toml"}
 _PLOTS = (*_DELIMITERS, *_DOCUMENTS)
 _DVCLIVE = "dvclive"
-MAX_SERIES_BYTES = 4 * MAX_BYTES
-"""Nothing is read from a larger file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +35,20 @@ class Source:
     name: str | None = None
     """Name of the metric where the file's name tells it."""
     out: OutFile = _UNDECLARED
+    counts_rows: bool = False
+    """Whether steps are the numbers of the rows, whatever columns there are."""
+
+    @property
+    def axis(self) -> "Source | None":
+        """Where the steps are, if that is another file; their values are by row."""
+        if self.out.x_file is None or self.out.x is None:
+            return None
+        return Source(self.out.x_file, self.stage, None, OutFile(None, False, None, (self.out.x,)), counts_rows=True)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Files to read, the axis last."""
+        return (self.path,) if self.axis is None else (self.path, self.axis.path)
 
     @property
     def is_document(self) -> bool:
@@ -46,25 +59,37 @@ class Source:
     def _suffix(self) -> str:
         return posixpath.splitext(self.path)[1].lower()
 
-    def key(self, content: str) -> str:
-        """What stays the same as long as the same would be decoded; `content` is the hash of the file."""
-        how = (FORMAT, self._suffix, self.stage, self.name, self.out.x, self.out.y, self.out.has_header)
-        return f"{content}:{blake2b(repr(how).encode(), digest_size=8).hexdigest()}"
+    def key(self, contents: Sequence[str]) -> str:
+        """What stays the same as long as the same would be decoded; `contents` are the hashes of its files."""
+        out = self.out
+        suffixes = [posixpath.splitext(path)[1].lower() for path in self.paths]
+        how = (FORMAT, suffixes, self.stage, self.name, out.x, out.y, out.has_header)
+        return f"{'+'.join(contents)}:{blake2b(repr(how).encode(), digest_size=8).hexdigest()}"
 
     def decoder(self) -> Decoder[Recording]:
         """A decoder for a file that is read line by line."""
         if self._suffix == ".jsonl":
             return LinesDecoder(self.stage, self.name)
         delimiter, out = _DELIMITERS.get(self._suffix, ","), self.out
-        return TableDecoder(self.stage, self.name, delimiter, out.x, out.y, has_header=out.has_header)
+        counts_rows = self.counts_rows or self.axis is not None
+        return TableDecoder(
+            self.stage, self.name, delimiter, out.x, out.y, has_header=out.has_header, counts_rows=counts_rows
+        )
 
-    def decode(self, data: bytes) -> Recording:
+    def decode(self, data: bytes, axis_data: bytes = b"") -> Recording:
         """All series and events of a file that is complete; none if it is broken."""
-        if self.is_document:
-            try:
-                return decode_records(parse(self.path, data), self.out.x, self.out.y, self.stage)
-            except BadDocumentError:
-                return Recording()
+        found = self.decode_document(data) if self.is_document else self._decode_lines(data)
+        return found if self.axis is None else with_axis(found, self.axis.decode(axis_data))
+
+    def decode_document(self, data: bytes) -> Recording:
+        """What a document says, over its rows if the axis is in another file."""
+        counts_rows = self.counts_rows or self.axis is not None
+        try:
+            return decode_records(parse(self.path, data), self.out.x, self.out.y, self.stage, counts_rows=counts_rows)
+        except BadDocumentError:
+            return Recording()
+
+    def _decode_lines(self, data: bytes) -> Recording:
         decoder = self.decoder()
         complete = data.endswith(b"\n") or self._suffix == ".jsonl"
         decoder.feed(data if complete else data + b"\n")

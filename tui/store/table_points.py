@@ -33,10 +33,11 @@ class TableDecoder:
         y: Sequence[str] = (),
         *,
         has_header: bool = True,
+        counts_rows: bool = False,
     ) -> None:
         self._columns = Columns(stage, name)
         self._stage, self._delimiter, self._x, self._y = stage, delimiter, x, y
-        self._has_header = has_header
+        self._has_header, self._counts_rows = has_header, counts_rows
         self._header: list[str] | None = None
         self._step_index: int | None = None
         self._wanted: list[tuple[int, str]] = []
@@ -100,7 +101,7 @@ class TableDecoder:
 
     def _begin(self, header: Sequence[str]) -> None:
         self._header = names = [name.strip().lstrip("\ufeff") for name in header]
-        steps = step_column(names, self._x)
+        steps = None if self._counts_rows else step_column(names, self._x)
         self._step_index = None if steps is None else names.index(steps)
         chosen = [name for name in self._y if name in names] or [n for n in names if n not in TIME_COLUMNS]
         if set(EVENT_COLUMNS) <= set(names):
