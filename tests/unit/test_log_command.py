@@ -110,6 +110,16 @@ def test_log_shows_experiments_below_their_commit(line: Line, capsys: pytest.Cap
     assert [one["value"] for one in _json(capsys)["commits"]][:2] == [0.75, 0.5]
 
 
+def test_experiments_can_have_what_no_commit_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = Line(tmp_path / "project")
+    made.builder.experiment("bold-owl", made.revs[0], {"metrics.json": {"test/accuracy": 0.75}})
+    assert made.run("log", "test/accuracy") == 2
+    assert "experiments have it: finetui log test/accuracy --experiments" in capsys.readouterr().err
+    assert made.run("log", "test/accuracy", "--experiments", "--json") == 0
+    (commit,) = _json(capsys)["commits"]
+    assert (commit["value"], [one["value"] for one in commit["experiments"]]) == (None, [0.75])
+
+
 def test_what_is_missing_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = Line(tmp_path / "project")
     made.results(0.9)

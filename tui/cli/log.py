@@ -14,7 +14,7 @@ from tui.core.comparison import metric_cell
 from tui.core.errors import UsageError
 from tui.core.experiments import Experiment
 from tui.core.keys import MISSING, Key
-from tui.core.metric_history import Folded, Point, fold, trace
+from tui.core.metric_history import Folded, Point, find_key, fold, trace
 from tui.core.values import is_number
 from tui.core.walking import find, walk
 
@@ -31,7 +31,7 @@ def log(context: Context, options: argparse.Namespace) -> int:
     """Print the newest commits with their values."""
     if options.num < 1:
         raise UsageError(f"-n {options.num}: at least one commit", hint="for example: -n 50")
-    key, rows = find(options.metric, walk(context.store, context.resolve(options.rev)))
+    key, rows = _find(context, options)
     shown = list(islice(_folded(trace(rows, key), options.changes), options.num))
     found = _experiments(context, shown, key) if options.experiments else {}
     if options.form == "json":
@@ -44,6 +44,21 @@ def log(context: Context, options: argparse.Namespace) -> int:
     else:
         print_table(_RAW_HEADERS, [line for one in shown for line in _raw_lines(one, found)], "csv")
     return 0
+
+
+def _find(context: Context, options: argparse.Namespace) -> tuple[Key, Iterator[Experiment]]:
+    """The metric or param and the commits; where these do not have it yet, their experiments may."""
+    newest = context.resolve(options.rev)
+    try:
+        return find(options.metric, walk(context.store, newest))
+    except UsageError:
+        key = find_key(options.metric, [row for row in context.experiments() if row.kind == "experiment"])
+        if key is None:
+            raise
+        if not options.experiments:
+            hint = f"experiments have it: finetui log {options.metric} --experiments"
+            raise UsageError(f"no commit here has a value of {options.metric!r}", hint=hint) from None
+        return key, walk(context.store, newest)
 
 
 def _folded(points: Iterable[Point], only_changes: bool) -> Iterator[Folded]:

@@ -10,6 +10,7 @@ from tui.core.keys import MISSING, Key
 from tui.core.metric_history import Point
 from tui.core.values import format_delta, format_param, format_value, is_number
 
+_STOPPED = frozenset({"running", "queued", "failed", "cancelled", "lost"})
 ARROWS = {"better": "▲", "worse": "▼"}
 
 
@@ -33,7 +34,7 @@ def note(point: Point) -> str:
     if row.is_pending:
         return "pending"
     if row.error:
-        return "unreadable" if row.status == "done" else row.status
+        return row.status if row.status in _STOPPED else "unreadable"
     return "missing" if row.missing else "none"
 
 
