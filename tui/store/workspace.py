@@ -36,7 +36,7 @@ class Workspace:
         status, fraction = state_of(record, self._project.root)
         if status == "done" and is_stage_running(self._project.root):
             status = "running"  # a stage that writes no run record
-        elif status == "done" and not values.is_pending and not has_run(values.metrics, values.deps, values.outs):
+        elif record is None and not values.is_pending and not has_run(values.metrics, values.deps, values.outs):
             status = "not run"
         error = values.error
         if record is not None and status == "failed" and record.error:
