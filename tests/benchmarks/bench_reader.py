@@ -22,7 +22,7 @@ _FINETUI = (sys.executable, "-m", "tui", "experiments", "--json")
 _DVC = (str(Path(sys.executable).with_name("dvc")), "exp", "show", "--json", "-A")
 _AFTER_IMPORTS = """
 import sys, time
-import tui.__main__, tui.cli.reading, tui.store, tui.dvc
+import pipeline.contract.yaml12, tui.__main__, tui.cli.reading, tui.store, tui.dvc
 began = time.process_time()
 tui.__main__.main(["experiments", "--json"])
 sys.stderr.write(str(time.process_time() - began))

@@ -262,6 +262,16 @@ def test_the_last_stage_that_was_started_counts(builder: RepoBuilder) -> None:
     assert rows(builder)[0].status == "done"
 
 
+def test_a_commit_whose_stages_have_left_nothing_was_not_run(builder: RepoBuilder) -> None:
+    builder.commit({"dvc.yaml": PIPELINE, "params.yaml": "lr: 1\n"})
+    builder.checkout()
+    assert [row.status for row in rows(builder)] == ["not run", "not run"]
+    baseline = builder.commit({"metrics.json": {"loss": 1.0}})
+    builder.experiment("ant", baseline, {"metrics.json": None})
+    builder.checkout()
+    assert [row.status for row in rows(builder)] == ["done", "done", "done", "not run"]
+
+
 class TestDvcTasks:
     """Experiments that DVC itself has queued or runs."""
 

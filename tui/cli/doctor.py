@@ -102,7 +102,7 @@ def _params(root: Path) -> Check:
 
 
 def _history(context: Context) -> Iterator[Check]:
-    broken = [row for row in context.experiments() if row.error and row.status == "done"]
+    broken = [row for row in context.experiments() if row.error and row.status in {"done", "not run"}]
     for row in broken:
         yield Check(row.label, "note", row.error or "")
     lost = [run.name for run in context.runner.runs() if run.status == "lost"]

@@ -26,6 +26,4 @@ def as_json(row: Experiment) -> dict[str, Any]:
 
 def state(row: Experiment) -> str:
     """Its status, and how far it is."""
-    if row.kind != "experiment" and row.status == "done" and not row.metrics:
-        return "not run"
     return row.status if row.fraction is None else f"{row.status} {row.stage} {row.fraction:.0%}"

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 Kind = Literal["workspace", "commit", "experiment"]
-Status = Literal["done", "running", "queued", "failed", "cancelled", "lost"]
-"""`lost` is a run whose process is gone without having said how it ended."""
+Status = Literal["done", "running", "queued", "failed", "cancelled", "lost", "not run"]
+"""`lost` is a run whose process is gone without having said how it ended; `not run` is a commit, or a workspace, whose
+stages have left nothing behind."""
 Scalar = str | int | float | bool | None
 
 
@@ -61,6 +62,11 @@ class Experiment:
     def short_rev(self) -> str:
         """First seven digits of the SHA."""
         return self.rev if self.rev == "workspace" else self.rev[:7]
+
+
+def has_run(metrics: Mapping[str, Any], deps: Mapping[str, str | None], outs: Mapping[str, str | None]) -> bool:
+    """Whether any stage has left something behind: metrics, or hashes in dvc.lock; data that is only tracked is not."""
+    return bool(metrics) or any(deps.values()) or (not deps and any(outs.values()))
 
 
 def flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

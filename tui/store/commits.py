@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pygit2
 
-from tui.core.experiments import Experiment, Kind, Status
+from tui.core.experiments import Experiment, Kind, Status, has_run
 from tui.store.awaited import AwaitedFiles
 from tui.store.files import CommitFiles
 from tui.store.project import Project
@@ -17,7 +17,7 @@ from tui.store.trees import TreeReader
 from tui.store.values import ValueReader, Values
 
 _STOPPED = {"failed", "cancelled", "lost"}
-_STATES = frozenset(get_args(Status))
+_STATES = frozenset(get_args(Status)) - {"not run"}
 _TRAILER = re.compile(r"^Finetui-(Status|Run|Error): *(.*?) *$", re.MULTILINE)
 _LIVE_S = 0.5
 """So long a live reader reads before it answers; the rest follows with the next answers."""
@@ -76,8 +76,10 @@ class CommitReader:
         except (KeyError, ValueError, OSError, pygit2.GitError) as error:
             reason = _reason(error, "its commit") if rev else "its ref is broken"
             return Experiment(rev, kind, name, baseline, refs, error=reason)
+        is_ended = kind != "commit" or row.status != "done" or row.is_pending
+        status = row.status if is_ended or has_run(row.metrics, row.deps, row.outs) else "not run"
         return Experiment(
-            rev, kind, name, baseline, refs, row.timestamp, row.subject, row.status, row.params, row.metrics,
+            rev, kind, name, baseline, refs, row.timestamp, row.subject, status, row.params, row.metrics,
             row.deps, row.outs, row.missing, row.error, row.run_id, is_pending=row.is_pending,
         )  # fmt: skip
 

@@ -30,7 +30,7 @@ SCHEMA: dict[str, tuple[SqlColumn, ...]] = {
         ("refs", "VARCHAR", "branches and tags that point at it, with commas"),
         ("timestamp", "TIMESTAMP", "when it was committed, or started; UTC"),
         ("subject", "VARCHAR", "first line of the commit message"),
-        ("status", "VARCHAR", "`done`, `running`, `queued`, `failed`, `cancelled` or `lost`"),
+        ("status", "VARCHAR", "`done`, `running`, `queued`, `failed`, `cancelled`, `lost` or `not run`"),
         (
             "method",
             "VARCHAR",

@@ -32,6 +32,7 @@ LOOKS: Mapping[str, StateLook] = {
     "failed": StateLook("✗", "failed", "bad", "$text-error"),
     "cancelled": StateLook("⊘", "cancelled", "warning", "$text-warning"),
     "lost": StateLook("?", "lost", "warning", "$text-warning"),
+    "not run": StateLook("·", "not run", "muted", "dim"),
     "waiting": StateLook("·", "waiting", "muted", "dim"),
     "cached": StateLook("=", "up to date", "good", "$text-success"),
 }
