@@ -208,9 +208,7 @@ def as_json(value: Any) -> Any:
 def _key(name: Any) -> str:
     if isinstance(name, str):
         return name
-    if name is None or isinstance(name, bool):
-        return json.dumps(name)
-    return repr(name) if isinstance(name, float | int) else str(name)
+    return json.dumps(name) if name is None or isinstance(name, bool | int | float) else str(name)
 
 
 def _parse_json(data: bytes) -> tuple[Any, bool]:

@@ -13,14 +13,19 @@ def load_yaml(data: bytes | str) -> Any:
     from pipeline.contract.yaml12 import TooDeepError
     from pipeline.contract.yaml12 import load_yaml as load
 
-    says_version = "%YAML" in str(data[:_HEAD])
+    has_odd_rules = "%YAML" in str(data[:_HEAD]) or has_tabs(data)
     try:
-        if not says_version or len(data) > _MAX_RETRIED:
+        if not has_odd_rules or len(data) > _MAX_RETRIED:
             return load(data)
     except yaml.YAMLError as error:
         if len(data) > _MAX_RETRIED or isinstance(error, TooDeepError):
             raise
     return _load_as_dvc_does(data)
+
+
+def has_tabs(data: bytes | str) -> bool:
+    """Whether there are tabs, which DVC's parser takes for blanks in fewer places."""
+    return b"\t" in data if isinstance(data, bytes) else "\t" in data
 
 
 def _load_as_dvc_does(data: bytes | str) -> Any:
@@ -34,8 +39,8 @@ def _load_as_dvc_does(data: bytes | str) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return YAML(typ="safe").load(data)
-    except YAMLError as error:
-        raise ValueError(what_is_wrong(error)) from error
+    except (YAMLError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError) as error:
+        raise ValueError(what_is_wrong(error)) from error  # it raises all of these for what is no YAML
 
 
 def what_is_wrong(error: BaseException) -> str:
