@@ -3,6 +3,7 @@
 import math
 import sqlite3
 from array import array
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,15 @@ def test_a_new_store_reads_nothing_again(builder: RepoBuilder, monkeypatch: pyte
     monkeypatch.setattr(Source, "decode", refuse)
     monkeypatch.setattr(SeriesReader, "_examine", refuse)
     assert everything(GitStore(builder.root)) == cold
+
+
+def test_threads_and_other_stores_may_ask_at_once(builder: RepoBuilder) -> None:
+    shared = GitStore(builder.root)
+    with ThreadPoolExecutor(6) as pool:
+        asked = [pool.submit(everything, shared if number % 2 else GitStore(builder.root)) for number in range(6)]
+        found = [one.result() for one in asked]
+    assert all(one == found[0] for one in found)
+    assert num_rows(builder) == {"entries": 6, "summaries": 6, "curves": 12}
 
 
 def test_summaries_are_those_of_the_series(builder: RepoBuilder) -> None:

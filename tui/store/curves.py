@@ -69,9 +69,10 @@ class CurveReader:
                 yield None
                 continue
             with self._lock:
-                yield self._reader.entry(experiment, known.get(self._reader.entry_key(experiment)))
+                entry = self._reader.entry(experiment, known.get(self._reader.entry_key(experiment)))
                 if number % _FLUSH_EVERY == 0:
                     self._known.flush()
+            yield entry
         with self._lock:
             self._known.flush()
 
