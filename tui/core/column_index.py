@@ -44,8 +44,9 @@ class _SideIndex:
         effects = effects_of(row.params) if self._side == "param" else None
         selective = effects if effects is not None and effects.method is not None else None
         for path, document in self._files(row).items():
-            states = self._states.setdefault(path, {})
-            for name, value in flat(document).items():
+            leaves = flat(document)
+            states = self._states.setdefault(path, {}) if leaves else {}
+            for name, value in leaves.items():
                 state = states.get(name)
                 if state is None:
                     state = states[name] = _State()
@@ -66,19 +67,19 @@ class _SideIndex:
     def remove(self, number: int, row: Experiment) -> None:
         """Count a row out."""
         for path, document in self._files(row).items():
-            states = self._states[path]
             for name in flat(document):
+                states = self._states[path]
                 state = states[name]
                 state.count -= 1
                 if not state.count:
                     del states[name]
                     self.is_changed = True
+                    if not states:
+                        del self._states[path]
                 elif number == state.other or (number == state.first and state.other is not None):
                     self._doubtful.add((path, name))
                 elif number == state.first:
                     state.first = _UNKNOWN
-            if not states:
-                del self._states[path]
 
     def settle(self, rows: Iterable[tuple[int, Experiment]]) -> None:
         """Look again where a row that made the difference has gone."""
