@@ -219,3 +219,34 @@ def test_the_program_answers_in_lines_ends_with_its_input_and_changes_nothing(bu
     assert answers[2]["layout"] == answers[0]["layout"]
     after = sorted(path.relative_to(builder.root) for path in builder.root.rglob("*") if ".git/" not in str(path))
     assert [path for path in after if path not in before and ".dvc/tmp" not in str(path)] == []
+
+
+def test_one_revision_that_kills_dvc_hides_no_other(builder: RepoBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = builder.commit({"dvc.yaml": PLAIN, "m.json": {"n": 1}})
+    builder.experiment("good", bad, FILES)
+    crash = f"if '{bad}' in line: os._exit(9)"
+    program = (
+        "import os, subprocess, sys\n"
+        f"real = subprocess.Popen([sys.executable, '-P', {str(PROGRAM)!r}], stdin=subprocess.PIPE, text=True)\n"
+        f"for line in sys.stdin:\n    {crash}\n    print(line, end='', file=real.stdin, flush=True)\n"
+    )
+    use(monkeypatch, program)
+    rows = by_label(GitStore(builder.root))
+    assert "its process ended" in (rows["main"].error or "")
+    assert rows["main"].metrics == {"m.json": {"n": 1}}
+    assert rows["good"].error is None
+    assert rows["good"].metrics == {"out/en.json": {"n": 1}, "out/de.json": {"n": 2}}
+
+
+def test_leaving_does_not_wait_for_dvc(builder: RepoBuilder) -> None:
+    builder.commit(FILES)
+    program = (
+        "import sys, time\nfrom pathlib import Path\nfrom tui.store import GitStore\n"
+        "import tui.store.layouts as layouts\nfrom tui.store.resolver import Resolver\n"
+        "slow = Resolver([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "layouts.shared_resolver = lambda: slow\n"
+        f"rows = GitStore(Path({str(builder.root)!r}), is_live=True).experiments()\n"
+        "print(rows[1].is_pending, flush=True)\ntime.sleep(0.5)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=True)
+    assert done.stdout == "True\n"

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ PROGRAM = Path(__file__).with_name("dvc_layout.py")
 ANSWER_S = 30.0
 """How long one answer may take; a loaded machine needs seconds to import DVC."""
 MAX_STUCK = 3
-"""How many revisions may take too long before no more are asked about for a while."""
+"""How many revisions in a row may end in nothing before no more are asked about for a while."""
 IDLE_S = 10.0
 RETRY_S = 30.0
 """How long a process that failed is not started again."""
@@ -46,8 +46,8 @@ class Resolver:
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._timer: threading.Timer | None = None
-        self._failure, self._failed_at = "", float("-inf")
-        atexit.register(self.close)
+        self._failure, self._failed_at, self._num_stuck = "", float("-inf"), 0
+        atexit.register(self._kill)
 
     def ask(self, root: Path, revs: Sequence[str], receive: Callable[[str, Answer], None]) -> None:
         """Pass on the answers for all revisions (`workspace` is one) as they come, in any case one for each."""
@@ -66,20 +66,18 @@ class Resolver:
             receive(rev, Answer(None, self._failure, is_final=False))
 
     def _converse(self, root: str, left: dict[str, None]) -> Iterator[tuple[str, Answer]]:
-        num_stuck = 0
         while left and time.monotonic() - self._failed_at >= RETRY_S:
-            yield from self._converse_once(root, left)
-            if left and self._process is not None:
-                # Answers come in the order of the questions: DVC is stuck at the first, which must not hide the others.
+            reason = yield from self._converse_once(root, left)
+            if left:
+                # Answers come in the order of the questions: it failed at the first, which must not hide the others.
                 self._stop()
-                num_stuck += 1
-                reason = f"DVC did not say within {self._answer_s:.0f} s where params and metrics are"
-                if num_stuck == MAX_STUCK:
+                self._num_stuck += 1
+                if self._num_stuck >= MAX_STUCK:
                     self._fail(reason)
                 yield next(iter(left)), Answer(None, reason, is_final=False)
 
-    def _converse_once(self, root: str, left: dict[str, None]) -> Iterator[tuple[str, Answer]]:
-        """Answers until there are all, or none for too long, or no process any more."""
+    def _converse_once(self, root: str, left: dict[str, None]) -> Generator[tuple[str, Answer], None, str]:
+        """Answers until there are all, or none for too long, or no process any more; why there are not all."""
         stdin = self._start()
         stdin.writelines(json.dumps({"root": root, "rev": rev}) + "\n" for rev in left)
         stdin.flush()
@@ -88,14 +86,14 @@ class Resolver:
             try:
                 line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
-                return
+                return f"DVC did not say within {self._answer_s:.0f} s where params and metrics are"
             if line is None:
-                self._fail("DVC could not be asked where params and metrics are: its process ended")
-                return
+                return "DVC could not be asked where params and metrics are: its process ended"
             answer = _decode(line, root)
             if answer is not None and answer[0] in left:
-                deadline = time.monotonic() + self._answer_s
+                deadline, self._num_stuck = time.monotonic() + self._answer_s, 0
                 yield answer
+        return ""
 
     def _start(self) -> IO[str]:
         if self._process is None or self._process.poll() is not None:
@@ -112,7 +110,7 @@ class Resolver:
         return stdin
 
     def _fail(self, reason: str) -> None:
-        self._failure, self._failed_at = reason, time.monotonic()
+        self._failure, self._failed_at, self._num_stuck = reason, time.monotonic(), 0
         self._stop()
 
     def _stop(self) -> None:
@@ -133,6 +131,12 @@ class Resolver:
         """End the process; the next question starts another."""
         with self._lock:
             self._stop()
+
+    def _kill(self) -> None:
+        """End the process at once, whoever waits for it."""
+        process = self._process
+        if process is not None:
+            process.kill()
 
 
 def _pump(stdout: IO[str], lines: "queue.SimpleQueue[str | None]") -> None:
