@@ -17,9 +17,11 @@ from tui.core.grouping import (
     group_by_seed,
     is_beyond_noise,
     is_seed,
-    noise_of,
+    pooled_std,
     spread_of,
+    t_point,
 )
+from tui.core.keys import Key
 
 BASE = "f" * 40
 
@@ -120,9 +122,11 @@ def test_noise_is_pooled_over_the_groups() -> None:
         run("e", 2, 0.3, lr=0.2),
     ]
     variances = statistics.variance([0.5, 0.7]), statistics.variance([0.1, 0.2, 0.3])
-    assert noise_of("acc", rows) == pytest.approx(math.sqrt((variances[0] + 2 * variances[1]) / 3))
-    assert noise_of("acc", rows[:1]) is None
-    assert noise_of("unheard", rows) is None
+    spreads = [group.spread(Key("metric", "acc")) for group in group_by_seed(rows)]
+    std, freedom = pooled_std(spreads)
+    assert std == pytest.approx(math.sqrt((variances[0] + 2 * variances[1]) / 3))
+    assert freedom == 3
+    assert pooled_std([None, Spread(1, 0.5, None, 0.5, 0.5)]) == (None, 0)
 
 
 def test_means_are_tested_as_scipy_tests_them() -> None:
@@ -149,6 +153,12 @@ def test_the_points_of_t_are_those_of_scipy() -> None:
         edge = float(t.ppf(0.975, freedom)) * math.sqrt(2)
         assert is_beyond_noise(Spread(1, edge * 1.001, None, 0, 0), other, [many]) is True
         assert is_beyond_noise(Spread(1, edge * 0.999, None, 0, 0), other, [many]) is False
+
+
+@pytest.mark.parametrize("freedom", [1, 1.9, 2, 7.5, 30, 30.5, 31, 45, 100, 1000, math.inf])
+def test_the_points_of_t_are_never_too_small_and_close(freedom: float) -> None:
+    exact = t.ppf(0.975, math.floor(freedom) if freedom <= 30 else freedom)
+    assert exact - 0.001 <= t_point(freedom) <= exact * 1.005
 
 
 def test_without_repetitions_nothing_tells_the_noise() -> None:

@@ -8,15 +8,16 @@ from typing import Any
 
 from pipeline.contract.metrics import is_resource
 from tui.core.experiments import Experiment
-from tui.core.keys import Key, all_keys, flat
+from tui.core.keys import Key, flat
 from tui.core.values import format_value, is_number
 
 _SEEDS = frozenset({"seed", "random_state", "random_seed"})
-# Two-sided 5 % points of Student's t with 1, 2, ... degrees of freedom; beyond 30 they are those of 30, a little wide.
+# Two-sided 5 % points of Student's t with 1, 2, ... degrees of freedom.
 _T = (
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
     2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 )  # fmt: skip
+_NORMAL = 1.96
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +103,6 @@ def group_by_seed(experiments: Sequence[Experiment]) -> list[Group]:
     return [_group(members) for members in groups.values()]
 
 
-def noise_of(metric: str, experiments: Sequence[Experiment]) -> float | None:
-    """Standard deviation of a metric between experiments that differ only in their seed, pooled over all such groups;
-    None where no group has two of them.
-
-    `metric` is a name as `Key.text` has it.
-    """
-    key = next((one for one in all_keys(experiments, "metric") if one.text == metric), None)
-    return None if key is None else _pooled([group.spread(key) for group in group_by_seed(experiments)])[0]
-
-
 def is_beyond_noise(one: Spread, other: Spread, spreads: Sequence[Spread | None]) -> bool | None:
     """Whether two means differ by more than seeds explain, at the level of 5 %; None where nothing tells.
 
@@ -124,18 +115,24 @@ def is_beyond_noise(one: Spread, other: Spread, spreads: Sequence[Spread | None]
         weights = sum(part**2 / (group.num - 1) for part, group in zip(parts, (one, other), strict=True))
         freedom = sum(parts) ** 2 / weights if weights else math.inf
     else:
-        pooled, freedom = _pooled(spreads)
+        pooled, freedom = pooled_std(spreads)
         if pooled is None:
             return None
         error = pooled * math.sqrt(1 / one.num + 1 / other.num)
-    return delta > error * _T[max(1, min(len(_T), math.floor(freedom) if math.isfinite(freedom) else len(_T))) - 1]
+    return delta > error * t_point(freedom)
 
 
-def _pooled(spreads: Sequence[Spread | None]) -> tuple[float | None, float]:
-    """Standard deviation within groups, and its degrees of freedom."""
+def pooled_std(spreads: Sequence[Spread | None]) -> tuple[float | None, int]:
+    """Standard deviation between experiments that differ only in their seed, over all groups that were repeated, and
+    its degrees of freedom; None and 0 where none was."""
     known = [(one.num - 1, one.std) for one in spreads if one is not None and one.std is not None]
     freedom = sum(num for num, _ in known)
     return (math.sqrt(sum(num * std**2 for num, std in known) / freedom) if freedom else None), freedom
+
+
+def t_point(freedom: float) -> float:
+    """Two-sided 5 % point of Student's t, never smaller than it is: for whole degrees of freedom, or beyond the known."""
+    return _T[max(1, math.floor(freedom)) - 1] if freedom <= len(_T) else _NORMAL * (1 + 1.3 / freedom)
 
 
 def _leaves(files: Mapping[str, Any], wanted: Callable[[str], bool]) -> dict[str, Any]:

@@ -8,13 +8,11 @@ from typing import Any, Literal
 from pipeline.contract.metrics import last_part
 from tui.core.examples import Score
 from tui.core.experiments import Experiment
-from tui.core.grouping import group_by_seed
+from tui.core.grouping import group_by_seed, pooled_std, t_point
 from tui.core.keys import Key, same
 from tui.core.values import is_number
 
 Source = Literal["asked", "seeds", "interval", "none"]
-_QUANTILES = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 8: 2.31, 10: 2.23, 15: 2.13, 20: 2.09, 30: 2.04}
-_NORMAL = 1.96
 _SAME = 1e-3
 
 
@@ -38,17 +36,13 @@ class Noise:
 
 def seed_noise(key: Key, experiments: Sequence[Experiment]) -> Noise | None:
     """What seeds explain: two single results differ by less in 19 of 20 cases; None where nothing was repeated."""
-    groups = [group.spread(key) for group in group_by_seed(experiments)]
-    spreads = [(one.num - 1, one.std) for one in groups if one is not None and one.std is not None]
-    freedom = sum(num for num, _ in spreads)
-    if not freedom:
-        return None
-    std = math.sqrt(sum(num * std**2 for num, std in spreads) / freedom)
+    spreads = [group.spread(key) for group in group_by_seed(experiments)]
+    std, freedom = pooled_std(spreads)
     if not std:
         return None  # a metric that no seed moves, such as a number of parameters: then every difference counts
-    number = freedom + len(spreads)
+    number = sum(one.num for one in spreads if one is not None and one.std is not None)
     detail = f"{number} experiments that differ only in their seed have a standard deviation of {std:.2g}"
-    return Noise(_quantile(freedom) * math.sqrt(2) * std, "seeds", detail)
+    return Noise(t_point(freedom) * math.sqrt(2) * std, "seeds", detail)
 
 
 def interval_noise(key: Key, value: Any, scores: Sequence[Score]) -> Noise | None:
@@ -62,9 +56,3 @@ def interval_noise(key: Key, value: Any, scores: Sequence[Score]) -> Noise | Non
             detail = f"the {level} interval over {score.num_examples} examples is +-{half:.2g}"
             return Noise(math.sqrt(2) * half, "interval", detail)
     return None
-
-
-def _quantile(freedom: int) -> float:
-    """Two-sided 5 % point of Student's t, a little wide between the known ones."""
-    known = [quantile for number, quantile in _QUANTILES.items() if number <= freedom]
-    return known[-1] if freedom <= 30 else _NORMAL * (1 + 1.3 / freedom)
