@@ -131,7 +131,7 @@ def pooled_std(spreads: Sequence[Spread | None]) -> tuple[float | None, int]:
 
 
 def t_point(freedom: float) -> float:
-    """Two-sided 5 % point of Student's t, never smaller than it is: for whole degrees of freedom, or beyond the known."""
+    """Two-sided 5 % point of Student's t, never smaller than it is."""
     return _T[max(1, math.floor(freedom)) - 1] if freedom <= len(_T) else _NORMAL * (1 + 1.3 / freedom)
 
 
