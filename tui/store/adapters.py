@@ -11,7 +11,8 @@ from pipeline.contract.manifest import MANIFEST_NAME, Adapter, Manifest, read_ma
 from pipeline.contract.problems import StageError
 from pipeline.contract.stages import STAGES
 from tui.core.adapters import StoredAdapter
-from tui.store.dvc_cache import DvcCache, Outs
+from tui.store.dvc_cache import DvcCache
+from tui.store.dvc_files import Outs
 
 _FAMILY = {"use_dora": "dora", "use_rslora": "rslora"}
 
