@@ -33,11 +33,14 @@ def places_to_keep(steps: Floats, values: Floats, num_buckets: int) -> Places:
     gaps = np.isnan(values)
     lows = np.repeat(np.minimum.reduceat(np.where(gaps, np.inf, values), starts), lengths)
     highs = np.repeat(np.maximum.reduceat(np.where(gaps, -np.inf, values), starts), lengths)
-    ends = np.array([0, len(steps) - 1], dtype=np.intp)
-    parts = [ends, _firsts(buckets, values == lows), _firsts(buckets, values == highs)]
+    kept = np.zeros(len(steps), np.bool_)
+    kept[[0, -1]] = True
+    kept[_firsts(buckets, values == lows)] = True
+    kept[_firsts(buckets, values == highs)] = True
     if gaps.any():
-        parts += [_firsts(buckets, gaps), _lasts(buckets, gaps)]
-    return np.unique(np.concatenate(parts))
+        kept[_firsts(buckets, gaps)] = True
+        kept[_lasts(buckets, gaps)] = True
+    return np.flatnonzero(kept)
 
 
 def _buckets(steps: Floats, num_buckets: int) -> NDArray[np.int64]:
