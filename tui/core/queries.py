@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tui.core.errors import UsageError
+from tui.core.errors import UsageError, UserError
 
 _PARAMETER = re.compile(r"\$([a-z_]+)")
 
@@ -48,6 +48,15 @@ class QueryError(UsageError):
         super().__init__(title, detail, hint)
         self.position = position
         """Index of the character where it is wrong."""
+
+
+class TooLargeError(UserError):
+    """A query that needs more memory than it may have."""
+
+    def __init__(self, title: str = "", detail: str = "", hint: str = "") -> None:
+        super().__init__(
+            title or "the query needs too much memory", detail, hint or "narrow it: fewer rows, shorter texts, a WHERE"
+        )
 
 
 def quoted(text: str) -> str:

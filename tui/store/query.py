@@ -54,6 +54,7 @@ class QueryEngine:
         parameters: Mapping[str, str] | None = None,
     ) -> QueryResult:
         """Rows of a query; QueryError for SQL that is wrong or that would write."""
+        sql = sql.encode("utf-8", "replace").decode()
         with self._database.cursor() as connection:
             try:
                 statement = check(connection, sql, parameters or {})

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from tui.core.errors import UserError
 from tui.core.ports import QueryResult
+from tui.core.queries import TooLargeError
 from tui.store.query_wire import Request, decode_answer, encode_request
 
 _POLL_S = 0.02
@@ -33,10 +34,20 @@ class QueryClient:
         while not self._turn.acquire(timeout=_POLL_S):
             _check(cancelled, end, request)
         try:
-            line = self._ask(request, cancelled, end)
+            return self._answer(request, cancelled, end)
         finally:
             self._turn.release()
-        return decode_answer(line)
+
+    def _answer(self, request: Request, cancelled: threading.Event, end: float) -> QueryResult:
+        """Memory that earlier queries left in pieces is no reason to refuse one: it may try in a new process."""
+        was_fresh = self._process is None
+        try:
+            return decode_answer(self._ask(request, cancelled, end))
+        except TooLargeError:
+            self.close()
+            if was_fresh:
+                raise
+        return self._answer(request, cancelled, end)
 
     def close(self) -> None:
         """End the process; the next query starts another one."""
@@ -96,7 +107,7 @@ class QueryClient:
     def _ended(self) -> UserError:
         code = self._process.wait() if self._process is not None else 0
         if code in {-signal.SIGABRT, -signal.SIGKILL}:
-            return UserError("the query needs too much memory", hint="narrow it: fewer rows, shorter texts, a WHERE")
+            return TooLargeError()
         return UserError("the query ended its engine", f"exit status {code}", "write it in another way")
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tui.core.errors import UserError
+from tui.core.queries import TooLargeError
 from tui.store.git_store import GitStore
 from tui.store.query import QueryEngine
 from tui.store.query_wire import Request, decode_request, encode_answer
@@ -45,6 +46,8 @@ def main() -> None:
             answer = _answer(store, engine, request)
         except UserError as error:
             answer = encode_answer(error)
+        except MemoryError:
+            answer = encode_answer(TooLargeError())
         except BaseException as error:  # noqa: BLE001 - the process that asked shows it
             answer = encode_answer(error, traceback.format_exc())
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -9,10 +9,12 @@ from typing import Any
 
 from tui.core.errors import UsageError, UserError
 from tui.core.ports import QueryResult
-from tui.core.queries import QueryError
+from tui.core.queries import QueryError, TooLargeError
 from tui.core.runs import Run, StageProgress
 
-_ERRORS: dict[str, type[UserError]] = {kind.__name__: kind for kind in (UserError, UsageError, QueryError)}
+_ERRORS: dict[str, type[UserError]] = {
+    kind.__name__: kind for kind in (UserError, UsageError, QueryError, TooLargeError)
+}
 _TIMES = {"TIMESTAMP": datetime.fromisoformat, "DATE": date.fromisoformat, "TIME": time.fromisoformat}
 _RUN_TIMES, _RUN_PATHS = ("started_at", "ended_at"), ("directory", "log")
 

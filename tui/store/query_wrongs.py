@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from tui.core.errors import UserError
-from tui.core.queries import QueryError
+from tui.core.queries import QueryError, TooLargeError
 from tui.store.schema import SCHEMA
 
 HINT = "docs/sql.md lists the tables and columns; SHOW TABLES and DESCRIBE metrics do so too"
@@ -19,7 +19,7 @@ _COLUMNS = sorted({column.name for columns in SCHEMA.values() for column in colu
 def query_error(error: BaseException, sql: str) -> UserError:
     """The error to show for an error of DuckDB."""
     if isinstance(error, MemoryError | duckdb.OutOfMemoryException):
-        return UserError("the query needs too much memory", hint="narrow it: fewer rows, shorter texts, a WHERE")
+        return TooLargeError()
     facts = _facts(str(error))
     kind = str(facts.get("exception_type", ""))
     detail, hint = _words(facts)

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tui.store.arrays import objects
+import duckdb
+
+from tui.store.arrays import Array, objects
 
 Columns = Mapping[str, Any]
 """Name -> numpy array; all are equally long."""
@@ -31,7 +33,11 @@ class TableWriter:
         for name in columns.keys() - self._columns(table):
             kind = self._with_arrays({name: columns[name]}, "DESCRIBE arrays")[0][1]
             self._connection.execute(f"ALTER TABLE {table} ADD COLUMN {_identifier(name)} {kind}")
-        self._with_arrays(columns, f"INSERT INTO {table} BY NAME FROM arrays")
+        insert = f"INSERT INTO {table} BY NAME FROM arrays"
+        try:
+            self._with_arrays(columns, insert)
+        except duckdb.InvalidInputException:  # JSON can hold half a character, which no table can
+            self._with_arrays({name: _whole(values) for name, values in columns.items()}, insert)
 
     def remove(self, table: str, keys: Sequence[tuple[str, str]]) -> None:
         """Remove the rows of experiments, given by rev and name."""
@@ -49,6 +55,13 @@ class TableWriter:
             return list(self._connection.execute(statement).fetchall())
         finally:
             self._connection.unregister("arrays")
+
+
+def _whole(values: Array) -> Array:
+    """Texts without halves of characters."""
+    if values.dtype != object:
+        return values
+    return objects(one.encode("utf-8", "replace").decode() if isinstance(one, str) else one for one in values)
 
 
 def _identifier(name: str) -> str:
