@@ -127,6 +127,17 @@ def test_as_csv_it_is_one_table(project: Path, capsys: pytest.CaptureFixture[str
     assert values["example/exact_match:mean"] == ["0.5", "0.85"]
 
 
+def test_a_baseline_that_is_not_named_comes_first(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(project, "compare", "new", "--baseline", "old", "--csv") == 0
+    header, *rows = csv.reader(io.StringIO(capsys.readouterr().out))
+    assert header == ["key", "old", "new"]
+    assert {row[0]: row[2] for row in rows}["example/exact_match:fixed"] == "16"
+    assert run(project, "compare", "old", "new", "--baseline", "new", "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert [one["name"] for one in answer["experiments"]] == ["old", "new"]
+    assert answer["metrics"]["test/exact_match"]["verdicts"] == ["worse", "equal"]
+
+
 def test_as_markdown_all_are_tables(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(project, "compare", "old", "new", "--md", "--examples", "chrf") == 0
     out = capsys.readouterr().out

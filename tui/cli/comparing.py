@@ -28,6 +28,8 @@ def compare(context: Context, options: argparse.Namespace) -> int:
         raise UsageError("nothing to compare", hint="finetui compare A B; or --group-seeds for all experiments")
     rows = [context.resolve(text) for text in options.revs]
     baseline = context.resolve(options.baseline) if options.baseline else rows[0]
+    if all(row.rev != baseline.rev for row in rows):
+        rows.insert(0, baseline)  # changes without what they are changes of would tell little
     key = options.examples.rpartition("/")[2] if options.examples else None
     evidence = read_evidence(context.store, rows, baseline, key, _EVERYTHING)
     comparison = compare_experiments(rows, baseline, evidence)

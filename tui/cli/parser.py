@@ -97,7 +97,7 @@ def _add_reading(commands: "argparse._SubParsersAction[Parser]") -> None:
 def _add_comparing(commands: "argparse._SubParsersAction[Parser]") -> None:
     compare = commands.add_parser("compare", help="compare experiments side by side, and example by example")
     compare.add_argument("revs", nargs="*", metavar="REV", help="experiments; the first is the baseline")
-    compare.add_argument("--baseline", metavar="REV", help="compare with this one; the first by default")
+    compare.add_argument("--baseline", metavar="REV", help="compare with this one, shown as well; the first by default")
     compare.add_argument("--all", action="store_true", help="also what is equal")
     compare.add_argument("--examples", metavar="SCORE", help="list the examples that were fixed or broke in this score")
     compare.add_argument(
