@@ -19,8 +19,10 @@ def objects(values: Iterable[Any]) -> Array:
 
 
 def numbers(values: Iterable[float | None]) -> Array:
-    """Doubles; None and NaN are null."""
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    """Doubles; None and what is not finite are null, for which NaN stands."""
+    found = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    found[~np.isfinite(found)] = np.nan
+    return found
 
 
 def transposed(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> dict[str, Array]:
