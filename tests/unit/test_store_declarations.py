@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from tests.unit.store_repos import Content, RepoBuilder, lock
 from tui.core.experiments import Experiment
 from tui.store import GitStore
-from tui.store.documents import BadDocumentError, parse, parse_document, parse_metrics
+from tui.store.documents import BadDocumentError, Documents, parse, parse_document, parse_metrics
+from tui.store.files import FolderFiles
 from tui.store.selection import pick, select
 
 ONE = "1a" * 16
@@ -219,3 +220,21 @@ def test_variables_are_picked_by_dotted_names() -> None:
         "x.y.z": 3,
         "a.b": [1, {"c": 2}],
     }
+
+
+def test_a_file_that_is_written_while_it_is_read_is_not_taken_for_what_it_was(tmp_path: Path) -> None:
+    builder = RepoBuilder(tmp_path / "repo")
+    builder.commit({"dvc.yaml": "metrics: [m.json]\n", "m.json": {"n": 1}})
+    builder.checkout()
+
+    class Overtaken(FolderFiles):
+        """Files of which one changes between two looks."""
+
+        def read(self, path: str) -> bytes:
+            builder.write({"m.json": {"n": 2}})
+            return super().read(path)
+
+    documents = Documents()
+    assert documents.load(Overtaken(builder.root, ["dvc.yaml"]), "m.json") == {"n": 2}
+    builder.write({"m.json": {"n": 1}})
+    assert documents.load(FolderFiles(builder.root, ["dvc.yaml"]), "m.json") == {"n": 1}

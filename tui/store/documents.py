@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from tui.store.files import MAX_BYTES, Files, TooLargeError
+from tui.store.files import MAX_BYTES, Files, FolderFiles, TooLargeError
 from tui.store.full_yaml import load_yaml, what_is_wrong, yaml_errors
 from tui.store.plain_yaml import load_plain_yaml
 
@@ -51,24 +51,41 @@ class Documents:
 
     def cached(self, files: Files, path: str, decode: Callable[[str, bytes], Any]) -> Any:
         """What `decode(path, content)` makes of a file; BadDocumentError if it cannot be read."""
-        return self._remember(files.identity(path), path, decode, lambda: files.read(path))
-
-    def at_place(self, place: Path, path: str, decode: Callable[[str, bytes], Any]) -> Any:
-        """What `decode(path, content)` makes of an object in the DVC cache, whose name tells its content."""
-        return self._remember(place, path, decode, lambda: _read(place))
-
-    def _remember(
-        self, identity: Hashable, path: str, decode: Callable[[str, bytes], Any], read: Callable[[], bytes]
-    ) -> Any:
+        identity = files.identity(path)
         key = (decode.__name__, suffix_of(path), identity)
         outcome = self._known.get(key)
         if outcome is None:
-            if len(self._known) >= _MAX_DOCUMENTS:
-                self._known.clear()
-            outcome = self._known[key] = _outcome(path, decode, read)
-        if isinstance(outcome, BadDocumentError):
-            raise outcome
-        return outcome
+            outcome = _outcome(path, decode, lambda: files.read(path))
+            if _is_still(files, path, identity):
+                self._keep(key, outcome)
+        return _value(outcome)
+
+    def at_place(self, place: Path, path: str, decode: Callable[[str, bytes], Any]) -> Any:
+        """What `decode(path, content)` makes of an object in the DVC cache, whose name tells its content."""
+        key = (decode.__name__, suffix_of(path), place)
+        outcome = self._known.get(key)
+        if outcome is None:
+            outcome = _outcome(path, decode, lambda: _read(place))
+            self._keep(key, outcome)
+        return _value(outcome)
+
+    def _keep(self, key: Hashable, outcome: Any) -> None:
+        if len(self._known) >= _MAX_DOCUMENTS:
+            self._known.clear()
+        self._known[key] = outcome
+
+
+def _value(outcome: Any) -> Any:
+    if isinstance(outcome, BadDocumentError):
+        raise outcome
+    return outcome
+
+
+def _is_still(files: Files, path: str, identity: Hashable | None) -> bool:
+    """Whether what was read is sure to be what the identity says: a file may be written while it is read."""
+    if isinstance(files, FolderFiles):
+        return identity is not None and files.again().identity(path) == identity
+    return identity is not None
 
 
 def _outcome(path: str, decode: Callable[[str, bytes], Any], read: Callable[[], bytes]) -> Any:

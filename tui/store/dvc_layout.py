@@ -10,6 +10,7 @@ import json
 import os
 import posixpath
 import queue
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ _PASSING = {"SCMError", "RemoteMissingDepsError", "PermissionError"}
 """Errors that may be gone the next time: an object of Git, or a plugin of DVC, was missing."""
 _GRACE_S = 30.0
 _MAX_REASON = 400
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def main() -> None:
@@ -113,7 +115,7 @@ def _open(root: str) -> Any:
 
 def reason(error: BaseException) -> str:
     """What went wrong, in one line."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(_COLOUR.sub("", str(error)).split()) or type(error).__name__
     cause = error.__cause__
     if cause is not None and str(cause) and str(cause) not in text:
         text = f"{text}: {' '.join(str(cause).split())}"

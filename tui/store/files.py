@@ -75,17 +75,16 @@ _Stamp = tuple[int, int, int, int]
 _ids: dict[str, tuple[_Stamp, Hashable]] = {}
 
 
-def _content_id(target: Path, status: os.stat_result) -> Hashable:
+def _content_id(place: str, status: os.stat_result) -> Hashable:
     """Blob id of a file, worked out again only when the file may have changed."""
     stamp = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
     is_fresh = time.time_ns() - status.st_mtime_ns < _RACY_NS  # it may be written again at the same time stamp
     if status.st_size > _MAX_HASHED:
-        return str(target), *stamp, time.time_ns() if is_fresh else 0
-    place = str(target)
+        return place, *stamp, time.time_ns() if is_fresh else 0
     known = _ids.get(place)
     if known is not None and known[0] == stamp and not is_fresh:
         return known[1]
-    found: Hashable = pygit2.hash(target.read_bytes())
+    found: Hashable = pygit2.hash(Path(place).read_bytes())
     if not is_fresh:
         if len(_ids) >= _MAX_IDS:
             _ids.clear()
@@ -148,10 +147,16 @@ class CommitFiles:
 
 
 class FolderFiles:
-    """Files of a work tree; only paths inside of it are looked at."""
+    """Files of a work tree as they are when they are first looked at; only paths inside of it are."""
 
     def __init__(self, root: Path, names: Sequence[str]) -> None:
         self.root, self._names = root, names
+        self._base = f"{root}/"
+        self._ids: dict[str, Hashable | None] = {}
+
+    def again(self) -> "FolderFiles":
+        """The same files as they are now."""
+        return FolderFiles(self.root, self._names)
 
     @property
     def origin(self) -> tuple[Path, str]:
@@ -174,14 +179,18 @@ class FolderFiles:
 
     def identity(self, path: str) -> Hashable | None:
         """Id that its content has, or would have, as a Git blob; of a large file its place, size and time."""
-        target = self._inside(path)
-        if target is None:
+        if path not in self._ids:
+            self._ids[path] = self._identity(path)
+        return self._ids[path]
+
+    def _identity(self, path: str) -> Hashable | None:
+        normal = posixpath.normpath(path)
+        if not _is_inside(normal):
             return None
+        place = self._base + normal
         try:
-            status = target.stat()
-            if not stat.S_ISREG(status.st_mode):
-                return None
-            return _content_id(target, status)
+            status = os.stat(place)  # noqa: PTH116 - there may be thousands of .dvc files
+            return _content_id(place, status) if stat.S_ISREG(status.st_mode) else None
         except OSError:
             return None
 
@@ -207,4 +216,8 @@ class FolderFiles:
 
     def _inside(self, path: str) -> Path | None:
         normal = posixpath.normpath(path)
-        return None if normal.startswith(("..", "/")) or "\0" in normal else self.root / normal
+        return self.root / normal if _is_inside(normal) else None
+
+
+def _is_inside(normal: str) -> bool:
+    return not normal.startswith(("..", "/")) and "\0" not in normal

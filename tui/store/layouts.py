@@ -155,7 +155,7 @@ class Layouts:
 
     def _take(self, key: str, files: Files, answer: Answer) -> None:
         """Keep an answer, unless it may be about files that have changed meanwhile."""
-        if isinstance(files, FolderFiles) and self._keys.of(files) != key:
+        if isinstance(files, FolderFiles) and self._keys.of(files.again()) != key:
             return
         answer = self._answers[key] = _checked(answer)
         self.version += 1
