@@ -248,3 +248,53 @@ def test_the_rows_of_a_line_are_not_only_those_of_the_table(tmp_path: Path) -> N
     made.builder.checkout()
     rows = GitStore(made.builder.root, num_commits=3).lineage("HEAD", 61)
     assert [row.metrics.get("metrics.json", {}).get("test/accuracy") for row in rows] == [*range(59, -1, -1), None]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [10**400, 1, 10**400],
+        [1e308, -1e308, 1e308],
+        ["text", 1, None, True, [1], {"a": 1}],
+        [float("nan"), float("inf"), 0.5],
+        [0, -0.0, 0.0],
+    ],
+)
+def test_odd_values_are_no_crash(tmp_path: Path, values: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    made = Line(tmp_path / "project")
+    made.results(0.25)
+    for value in values:
+        made.results(value)
+    made.results(0.5)
+    for form in ((), ("--json",), ("--csv",), ("--md",), ("--changes",)):
+        assert made.run("log", "test/accuracy", *form) == 0
+    for options in ((), ("--noise", "0.1"), ("--json",), ("--baseline", made.revs[1])):
+        assert made.run("blame", "test/accuracy", *options) == 0
+    capsys.readouterr()
+    assert made.run("bisect", made.revs[1], made.revs[-1], "test/accuracy < 0.4", "--trust", "--plan") == 0
+    assert "next:" in capsys.readouterr().out or not any(map(_is_unknown, values))
+
+
+def _is_unknown(value: Any) -> bool:
+    return isinstance(value, bool) or not isinstance(value, int | float) or value != value or abs(value) > 1e308
+
+
+def test_a_history_with_a_hole_ends_with_a_row_that_says_so(line: Line, capsys: pytest.CaptureFixture[str]) -> None:
+    line.builder.checkout()
+    gone = line.revs[2]
+    (line.builder.root / ".git/objects" / gone[:2] / gone[2:]).unlink()
+    assert line.run("log", "test/accuracy", "--json") == 0
+    last = _json(capsys)["commits"][-1]
+    assert (last["rev"], last["value"], last["note"]) == (gone, None, "unreadable")
+    assert "missing" in last["error"]
+    assert line.run("blame", "test/accuracy") == 0
+    assert line.run("bisect", line.revs[1], "main", "test/accuracy > 0.8") == 2
+    assert "git fetch --unshallow" in capsys.readouterr().err
+
+
+def test_a_repository_without_a_commit_is_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    builder = RepoBuilder(tmp_path / "project")
+    assert main(["-C", str(builder.root), "log", "test/accuracy"]) == 2
+    assert main(["-C", str(builder.root), "blame", "test/accuracy"]) == 2
+    assert main(["-C", str(builder.root), "bisect", "a", "b", "test/accuracy > 0.8"]) == 2
+    assert "Traceback" not in capsys.readouterr().err

@@ -16,6 +16,7 @@ from tui.core.lineage import Line
 from tui.core.metric_history import find_key, unknown_key
 
 USAGE = "finetui bisect GOOD BAD 'test/exact_match >= 0.9', or see finetui bisect --help"
+_APART = "they have no commit in common; in a shallow clone: git fetch --unshallow"
 _NONE = "finetui bisect start --good REV --bad REV CONDITION begins one"
 
 
@@ -116,5 +117,5 @@ def _misplaced(line: Line, good: Experiment, bad: Experiment) -> UsageError:
         detail = f"the merge {merge} brought it in; bisect follows first parents"
         hint = f"take {base}, the commit before the merge, as the good one" if base else ""
         return UsageError(f"the good commit {one} is not on the first-parent line of {two}", detail, hint)
-    hint = f"their last common commit is {base}: take it as the good one" if base else "they have no commit in common"
+    hint = f"their last common commit is {base}: take it as the good one" if base else _APART
     return UsageError(f"the good commit {one} is not an ancestor of the bad one {two}", hint=hint)

@@ -15,7 +15,7 @@ from tui.core.errors import UsageError
 from tui.core.experiments import Experiment
 from tui.core.keys import MISSING, Key
 from tui.core.metric_history import Folded, Point, find_key, fold, trace
-from tui.core.values import is_number
+from tui.core.values import as_float
 from tui.core.walking import find, walk
 
 _HEADERS = ("commit", "date", "value", "", "", "subject")
@@ -80,7 +80,7 @@ def _print_text(key: Key, shown: Sequence[Folded], found: Found) -> None:
     better = {"higher": " (higher is better)", "lower": " (lower is better)", "none": ""}[way(key)]
     print_line(f"{visible(key.text)}{better}")
     points = [point for one in shown for point in (one.point, *found.get(one.point.experiment.rev, ()))]
-    scale = [float(point.value) for point in points if is_number(point.value) and point.value == point.value]
+    scale = [number for point in points if (number := as_float(point.value)) is not None]
     lines = [line for one in shown for line in _lines(one, key, scale, found)]
     room = _room(lines)
     print_table(_HEADERS, [[*line[:-1], shorten(line[-1], room)] for line in lines])
@@ -118,10 +118,12 @@ def bar(value: Any, scale: Sequence[float]) -> str:
     >>> bar(1.0, [0.0, 1.0]), bar(0.0, [0.0, 1.0]), bar(0.5, [0.0, 1.0])
     ('████████', '▏', '████▏')
     """
-    if not is_number(value) or not scale or value != value:
+    number = as_float(value)
+    if number is None or not scale:
         return ""
     low, high = min(scale), max(scale)
-    share = (float(value) - low) / (high - low) if high > low else 1.0
+    # halved, because the distance of two large numbers may be no number
+    share = (number / 2 - low / 2) / (high / 2 - low / 2) if high > low else 1.0
     eighths = 1 + round(share * (_BAR_CELLS * 8 - 1))
     return "█" * (eighths // 8) + _BLOCKS[eighths % 8].strip()
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from tui.core.metric_history import Point
 from tui.core.noise import Noise
-from tui.core.values import is_number
+from tui.core.values import as_float
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class Move:
     @property
     def delta(self) -> float | None:
         """New value minus old one; None unless both are numbers."""
-        old, new = self.start.value, self.end.value
-        return float(new - old) if is_number(old) and is_number(new) else None
+        old, new = as_float(self.start.value), as_float(self.end.value)
+        return None if old is None or new is None else new - old
 
 
 def moves(points: Sequence[Point], noise: Noise) -> list[Move]:

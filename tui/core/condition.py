@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tui.core.errors import UsageError
-from tui.core.values import is_number
+from tui.core.values import as_float
 
 _SIGNS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge, "<=": operator.le, "==": operator.eq, "!=": operator.ne,
@@ -30,9 +30,8 @@ class Condition:
 
     def holds(self, value: Any) -> bool | None:
         """Whether a value fulfils it; None for what is missing or no finite number."""
-        if not is_number(value) or not math.isfinite(value):
-            return None
-        return _SIGNS[self.sign](value, self.bound)
+        number = as_float(value)
+        return None if number is None else _SIGNS[self.sign](number, self.bound)
 
     def __str__(self) -> str:
         return f"{self.name} {self.sign} {self.bound:g}"

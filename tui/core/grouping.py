@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.contract.metrics import is_resource
 from tui.core.experiments import Experiment
 from tui.core.keys import Key, flat
-from tui.core.values import format_value, is_number
+from tui.core.values import as_float, format_value
 
 _SEEDS = frozenset({"seed", "random_state", "random_seed"})
 # Two-sided 5 % points of Student's t with 1, 2, ... degrees of freedom.
@@ -77,7 +77,7 @@ def is_seed(key: str) -> bool:
 
 def spread_of(values: Sequence[Any]) -> Spread | None:
     """Of the finite numbers among some values."""
-    numbers = [float(value) for value in values if is_number(value) and math.isfinite(value)]
+    numbers = [number for value in values if (number := as_float(value)) is not None]
     if not numbers:
         return None
     std = stdev(numbers) if len(numbers) > 1 else None

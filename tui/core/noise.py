@@ -10,7 +10,7 @@ from tui.core.examples import Score
 from tui.core.experiments import Experiment
 from tui.core.grouping import group_by_seed, pooled_std, t_point
 from tui.core.keys import Key, same
-from tui.core.values import is_number
+from tui.core.values import as_float, is_number
 
 Source = Literal["asked", "seeds", "interval", "none"]
 _SAME = 1e-3
@@ -28,9 +28,10 @@ class Noise:
 
     def is_move(self, old: Any, new: Any) -> bool:
         """Whether a value differs from another by more than chance; what is no number, whether it differs at all."""
-        if is_number(old) and is_number(new):
+        one, other = as_float(old), as_float(new)
+        if one is not None and other is not None:
             # a size that was typed as 0.01 covers 0.92 - 0.91 as well
-            return bool(abs(new - old) > self.size * (1 + 1e-9))
+            return abs(other - one) > self.size * (1 + 1e-9)
         return not same(old, new)
 
 

@@ -23,6 +23,15 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def as_float(value: Any) -> float | None:
+    """A number to reckon with; None for what is no number, not finite, or too large."""
+    try:
+        number = float(value) if is_number(value) else math.nan
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
 def format_value(value: Any, key: str = "") -> str:
     """A metric: four significant digits, thousands as 12.3k, bytes as 1.1 GB; the rest as YAML would write it."""
     if isinstance(value, bool) or not isinstance(value, int | float):

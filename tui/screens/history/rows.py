@@ -1,13 +1,12 @@
 """The table and the curve of the History screen."""
 
-import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from tui.core.blame_text import change_text, note, value_text
 from tui.core.blaming import Blame
-from tui.core.metric_history import Folded, Point, fold
-from tui.core.values import is_number
+from tui.core.metric_history import Folded, fold
+from tui.core.values import as_float
 from tui.widgets.chart import ChartSeries
 from tui.widgets.table import Cell, Column, ListRows
 from tui.widgets.times import age
@@ -55,10 +54,11 @@ def _row(blame: Blame, one: Folded, signs: Mapping[str, str], now: datetime) -> 
 
 def curve_of(blame: Blame) -> tuple[ChartSeries, ...]:
     """Values over the commits, the oldest at 1; nothing where a commit has none."""
-    known = [(place, point) for place, point in enumerate(blame.points, start=1) if _is_drawn(point)]
+    numbers = [(float(place), as_float(point.value)) for place, point in enumerate(blame.points, start=1)]
+    known = [(place, number) for place, number in numbers if number is not None]
     if not known:
         return ()
-    steps, values = zip(*((float(place), float(point.value)) for place, point in known), strict=True)
+    steps, values = zip(*known, strict=True)
     return (ChartSeries(blame.key.text, steps, values),)
 
 
@@ -68,7 +68,3 @@ def mark_of(blame: Blame) -> tuple[float, ...]:
         return ()
     end = blame.move.end.experiment.rev
     return tuple(float(place) for place, point in enumerate(blame.points, start=1) if point.experiment.rev == end)
-
-
-def _is_drawn(point: Point) -> bool:
-    return is_number(point.value) and math.isfinite(point.value)
