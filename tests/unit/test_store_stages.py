@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import pygit2
 import pytest
 
-from tests.unit.store_repos import RepoBuilder, lock
+from tests.unit.store_repos import RepoBuilder, lock, make_run
 from tui.core.changes import DataChange, StageChange, changed_data
 from tui.core.errors import UserError
 from tui.core.experiments import Experiment
+from tui.core.ports import FileChange
 from tui.store import GitStore
 
 PIPELINE = "stages:\n  train:\n    cmd: python train.py\n  other:\n    cmd: x\n"
@@ -75,6 +77,24 @@ def test_a_lock_file_of_dvc_1_has_no_heading(builder: RepoBuilder) -> None:
 def test_a_broken_lock_file_knows_no_content(builder: RepoBuilder, broken: str) -> None:
     found = changes(builder, {"dvc.lock": lock({"train": {"model": OLD}})}, {"dvc.lock": broken})
     assert [change.stage for change in found] == ["train"]
+
+
+def test_a_run_that_goes_on_is_compared_by_its_clone(builder: RepoBuilder) -> None:
+    baseline = builder.commit({"dvc.yaml": PIPELINE, "dvc.lock": lock({"train": {"model": OLD}}), "code.py": "a\n"})
+    builder.checkout()
+    run = make_run(builder, baseline)
+    pygit2.clone_repository(str(builder.root), str(run.directory))
+    (run.directory / ".dvc").mkdir(exist_ok=True)
+    builder.write({"dvc.lock": lock({"train": {"model": NEW}}), "code.py": "a\nb\n"}, run.directory)
+    store = GitStore(builder.root)
+    live = next(row for row in store.experiments([run]) if row.run_id == run.id)
+    main = store.resolve("main")
+    assert [change.stage for change in store.changed_stages(main, live)] == ["train"]
+    assert FileChange("code.py", "modified", 1, 0) in store.changed_files(main, live)
+    assert FileChange("code.py", "modified", 0, 1) in store.changed_files(live, main)
+    workspace = store.resolve("workspace")
+    assert FileChange("code.py", "modified", 1, 0) in store.changed_files(workspace, live)
+    assert store.changed_files(workspace, main) == []
 
 
 def test_a_commit_that_is_not_here_is_told(builder: RepoBuilder) -> None:

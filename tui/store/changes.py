@@ -1,6 +1,8 @@
 """Which files differ between two revisions: those that Git tracks, and those in folders that DVC tracks."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pygit2
@@ -11,9 +13,23 @@ from tui.core.errors import UserError
 from tui.core.experiments import Experiment
 from tui.core.ports import FileChange
 from tui.store.dvc_cache import DvcCache
-from tui.store.project import Project
+from tui.store.project import Project, open_project
 
 _STATUS = {"A": "added", "D": "deleted"}
+
+
+def changed_between(
+    project: Project, old: Experiment, new: Experiment, clone_of: Callable[[Experiment], Path | None]
+) -> list[FileChange]:
+    """Files that differ, by path. A run that goes on is what is in its clone; there the other one has to be a commit:
+    of the workspace, and of another run, that is the one it was started from."""
+    clone = clone_of(new)
+    if clone is not None:
+        is_folder = old.kind == "workspace" or clone_of(old) is not None
+        return changed_files(open_project(clone), (old.baseline if is_folder else None) or old.rev, "workspace")
+    if clone_of(old) is not None:
+        return [_turned(change) for change in changed_between(project, new, old, clone_of)]
+    return changed_files(project, old.rev, new.rev)
 
 
 def changed_files(project: Project, old: str, new: str) -> list[FileChange]:

@@ -262,11 +262,11 @@ class GitStore:
             return self._lineage.between(old.rev, new.rev)
 
     def changed_files(self, old: Experiment, new: Experiment) -> list[FileChange]:
-        """Tracked files that differ."""
-        from tui.store.changes import changed_files
+        """Tracked files that differ; of a run that goes on those in its clone."""
+        from tui.store.changes import changed_between
 
         with self._lock:
-            return changed_files(self._project, old.rev, new.rev)
+            return changed_between(self._project, old, new, self._clone)
 
     def changed_data(self, old: Experiment, new: Experiment) -> list[DataChange]:
         """Dependencies and outputs whose hash differs; of folders also the files."""
@@ -283,9 +283,14 @@ class GitStore:
             return changed_stages(self._tracked(old), self._tracked(new))
 
     def _tracked(self, experiment: Experiment) -> Files:
+        from tui.store.files import FolderFiles
+
         if experiment.kind == "workspace":
             return self._workspace.files()
+        clone = self._clone(experiment)
         try:
+            if clone is not None:
+                return FolderFiles(clone, self._commits.files(experiment.baseline or experiment.rev).pipelines())
             return self._commits.files(experiment.rev)
         except (KeyError, ValueError) as error:
             hint = "git fetch may bring it"
