@@ -347,3 +347,24 @@ async def test_the_main_metric_is_the_most_important_one_also_when_only_one_row_
     async with opened(FakeStore(rows), FakeRunner()) as (app, pilot):
         await listed(app, pilot)
         assert "⚑ test/exact_match" in text_of(app)
+
+
+async def test_rows_appear_before_their_values_and_fill_in_by_themselves() -> None:
+    store = project.store()
+    outlines = [
+        replace(row, params={}, metrics={}, is_pending=True) if row.name == "brisk-owl" else row
+        for row in store.listing
+    ]
+    store.script.give("experiments", outlines)
+    filled = store.script.hold("experiments", store.listing)
+    async with opened(store, polls=True) as (app, pilot):
+        await listed(app, pilot)
+        assert "filling in 1 row…" in text_of(app)
+        assert app.screen.query_one("#table", VirtualTable).select(f"{project.MAIN}/brisk-owl")
+        await until(pilot, lambda: "DVC is being asked" in text_of(app))
+        assert "▲ +0.03" not in text_of(app)
+        filled.released.set()
+        await until(pilot, lambda: "▲ +0.03" in text_of(app))
+        assert "filling in" not in text_of(app)
+        assert "DVC is being asked" not in text_of(app)
+        assert app.screen.query_one("#table", VirtualTable).cursor_key == f"{project.MAIN}/brisk-owl"

@@ -319,3 +319,25 @@ def test_rows_with_missing_objects_are_not_kept(tmp_path: Path) -> None:
     assert "missing" in (bad().error or "")
     (tmp_path / "lost").rename(lost)
     assert bad().params == {"params.yaml": {"a": 77}}
+
+
+def test_a_live_store_answers_before_it_has_read_all(builder: RepoBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.store.commits._LIVE_S", 0.0)
+    live = GitStore(builder.root, is_live=True)
+    first = live.experiments()
+    waiting = [row for row in first if row.is_pending and row.kind == "experiment"]
+    assert len(waiting) == 4
+    assert all(row.timestamp and row.subject == "an experiment" and row.error is None for row in waiting)
+    latest, deadline = first, time.monotonic() + 60
+    while any(row.is_pending for row in latest) and time.monotonic() < deadline:
+        time.sleep(0.02)
+        latest = live.experiments()
+    assert latest == GitStore(builder.root).experiments()
+    assert latest[-1].metrics
+    assert {row.rev: row.timestamp for row in first} == {row.rev: row.timestamp for row in latest}
+
+
+def test_a_live_store_shows_what_is_kept_at_once(builder: RepoBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = GitStore(builder.root).experiments()
+    monkeypatch.setattr("tui.store.commits._LIVE_S", 0.0)
+    assert GitStore(builder.root, is_live=True).experiments() == expected

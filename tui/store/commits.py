@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any, get_args
 
 import pygit2
@@ -59,12 +60,10 @@ class CommitReader:
         """Read rows; those for which there was no time."""
         until = time.monotonic() + _LIVE_S if self._is_live else float("inf")
         for number, rev in enumerate(revs):
-            if time.monotonic() > until:
-                return revs[number:]
-            try:
+            with suppress(KeyError, ValueError, OSError, pygit2.GitError):  # its row will say so
                 self._row(rev)
-            except (KeyError, ValueError, OSError, pygit2.GitError):
-                continue  # its row will say so
+            if time.monotonic() > until:
+                return revs[number + 1 :]
         return []
 
     def experiment(
