@@ -45,8 +45,6 @@ def bench_history(root: Path, num_experiments: int) -> None:
     measure("sort", lambda: sorted(rows, key=sort_key(column, True)))
     measure("filter", lambda: list(map(parse_filter("lora exact_match>0.5", rows).matches, rows)))
     measure("series of one experiment", lambda: store.series(rows[-1]))
-    measure("SQL: mean by method", lambda: store.query("SELECT avg(value) FROM metrics WHERE key = 'test/exact_match'"))
-    measure("SQL: summary of all series", lambda: store.saved_query("series_summary"))
 
 
 def bench_tails(root: Path, num_files: int = 20, num_steps: int = 2_000) -> None:
