@@ -38,8 +38,8 @@ def print_json(value: Any) -> None:
     try:
         data = orjson.dumps(value, default=_plain_rest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     except (TypeError, RecursionError):
-        # keys that are no text, large numbers, broken text: what orjson refuses
-        print_line(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+        # keys that are no text, large numbers, broken text that cannot be written unless it is escaped
+        print_line(json.dumps(plain(value), indent=2, allow_nan=False))
     else:
         sys.stdout.write(data.decode())
         sys.stdout.flush()

@@ -1,0 +1,45 @@
+"""Values as JSON: written fast where that is possible, and the same where it is not."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tui.cli.output import plain, print_json
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A value with fields."""
+
+    name: str
+    when: datetime
+    parts: tuple[int, ...] = ()
+
+
+NOW = datetime(2026, 11, 23, 14, 5, 6, 789, UTC)
+VALUES = [
+    {"a": [1, 2.5, None, True, "x"], "b": {}, "c": [], "d": 'naïve 漢字 \x1b[2J " \\ \n'},
+    {"nan": float("nan"), "inf": [float("inf"), -float("inf")], "tiny": 1e-300, "small": 1e-05, "whole": 3.0},
+    {1: "number", False: "false", None: "none", 1.5: "float"},
+    {"large": 10**30, "negative": -(10**30), "limit": [2**63, 2**64 - 1]},
+    {"broken": "\ud800"},
+    [Named("x", NOW, (1, 2)), Named("y", NOW.astimezone(timezone(timedelta(hours=5, minutes=30))))],
+    {"path": Path("a/b"), "set": frozenset({1}), "range": range(3), "tuple": (1, (2, 3))},
+    {"nested": {"mapping": {2: {3: float("nan")}}, "dates": [NOW.replace(microsecond=0)]}},
+]
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_what_is_printed_is_what_the_plain_value_is(value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    printed: list[str] = []
+    monkeypatch.setattr("sys.stdout.write", printed.append)
+    print_json(value)
+    monkeypatch.undo()
+    text = "".join(printed)
+    assert text.endswith("\n")
+    assert text.encode(), "what no terminal can take is escaped"
+    assert json.loads(text, parse_constant=pytest.fail) == json.loads(json.dumps(plain(value)))
