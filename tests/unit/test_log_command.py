@@ -195,8 +195,8 @@ def test_blame_tells_a_drift(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         made.results(0.9 - 0.02 * number, f"results {number}")
     assert made.run("blame", "test/accuracy", "--noise", "0.05") == 0
     shown = capsys.readouterr().out
-    assert "drifted over 3 changes that are each within the noise" in shown
-    assert [f"results {number}" in shown for number in (1, 2, 3, 4)] == [True, True, True, False]
+    assert "0.9 -> 0.8 (▼ -0.1), drifted over 5 changes that are each within the noise" in shown
+    assert [f"results {number}" in shown for number in range(1, 6)] == [True] * 5
 
 
 def test_blame_since_a_baseline(line: Line, capsys: pytest.CaptureFixture[str]) -> None:

@@ -96,16 +96,18 @@ def test_a_step_is_one_commit() -> None:
 def test_small_steps_that_add_up_are_a_drift_from_where_the_plateau_began() -> None:
     points = _points([0.9, 0.9, 0.88, 0.86, 0.84, 0.82, 0.80])
     move = last_move(points, _noise(0.05))
-    assert _places(move) == ("drift", 0, 4)
+    assert _places(move) == ("drift", 0, 6)
     assert move is not None
-    assert move.delta == pytest.approx(-0.06)
-    assert [int(point.experiment.rev) for point in move.changes] == [2, 3, 4]
+    assert move.delta == pytest.approx(-0.1)
+    assert [int(point.experiment.rev) for point in move.changes] == [2, 3, 4, 5, 6]
+    turned = last_move(_points([0.9, 0.88, 0.86, 0.84, 0.82, 0.82, 0.83]), _noise(0.05))
+    assert _places(turned) == ("drift", 0, 4)
 
 
 def test_a_drift_that_goes_on_is_one_and_ends_at_a_turn() -> None:
     down = [0.9 - 0.01 * number for number in range(30)]
     move = last_move(_points(down), _noise(0.025))
-    assert _places(move) == ("drift", 0, 27)
+    assert _places(move) == ("drift", 0, 29)
     turned = last_move(_points([*down, *(0.62 + 0.01 * number for number in range(10))]), _noise(0.025))
     assert turned is not None
     assert turned.kind == "drift"

@@ -3,11 +3,12 @@
 The line is cut into plateaus. A plateau begins with a value, and goes on while values differ from that first one, not
 only from their neighbour, by no more than the noise. Where it ends, the metric has moved: in a step, if the neighbour
 differs by more than the noise, too; otherwise it has drifted there since the plateau began. Drifts that follow each
-other in the same direction are one.
+other in the same direction are one, and the last one goes on for as long as no value turns back.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Literal
 
 from tui.core.metric_history import Point
@@ -23,7 +24,7 @@ class Move:
     start: Point
     """Last commit that had the old value; of a drift, the commit with which it began."""
     end: Point
-    """The commit that made the step; of a drift, the one with which it had become more than the noise."""
+    """The commit that made the step; of a drift, the one with which it ended."""
     changes: tuple[Point, ...]
     """Commits after `start` up to `end` where the value changed at all, oldest first."""
 
@@ -55,7 +56,7 @@ def last_move(points: Sequence[Point], noise: Noise) -> Move | None:
         if not _continues(earlier, last):
             break
         last = Move("drift", earlier.start, last.end, (*earlier.changes, *last.changes))
-    return last
+    return _extended(last, points) if last.kind == "drift" else last
 
 
 def left(points: Sequence[Point], noise: Noise) -> Move | None:
@@ -77,6 +78,18 @@ def _move(points: Sequence[Point], first: int, place: int, noise: Noise) -> Move
 def _between(points: Sequence[Point], first: int, place: int, kind: Literal["step", "drift"]) -> Move:
     changes = tuple(point for point in points[first + 1 : place + 1] if point.is_change)
     return Move(kind, points[first], points[place], changes)
+
+
+def _extended(drift: Move, points: Sequence[Point]) -> Move:
+    """The drift with what followed it in its direction, which is not yet more than the noise."""
+    place = points.index(drift.end)
+    later = list(takewhile(lambda point: point.delta is not None and _agree(point.delta, drift), points[place + 1 :]))
+    changes = [point for point in later if point.is_change]
+    return replace(drift, end=changes[-1], changes=(*drift.changes, *changes)) if changes else drift
+
+
+def _agree(delta: float, drift: Move) -> bool:
+    return drift.delta is not None and delta * drift.delta >= 0
 
 
 def _continues(earlier: Move, later: Move) -> bool:

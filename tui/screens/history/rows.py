@@ -5,12 +5,13 @@ from datetime import datetime
 
 from tui.core.blame_text import change_text, note, value_text
 from tui.core.blaming import Blame
-from tui.core.metric_history import Folded, fold
-from tui.core.values import as_float
+from tui.core.metric_history import Folded, Point, fold
+from tui.core.values import as_float, format_delta
 from tui.widgets.chart import ChartSeries
 from tui.widgets.table import Cell, Column, ListRows
 from tui.widgets.times import age
 
+_JUDGED = frozenset({"better", "worse"})
 _STYLES = {"better": "good", "worse": "bad", "equal": "muted", "none": "", "noise": "muted"}
 
 
@@ -46,10 +47,17 @@ def _row(blame: Blame, one: Folded, signs: Mapping[str, str], now: datetime) -> 
         "commit": row.short_rev,
         "when": age(row.timestamp, now) if row.timestamp is not None else "",
         "value": (missing, "muted") if missing else value_text(blame.key, point.value),
-        "change": (change_text(blame.key, point), _STYLES[point.verdict]),
+        "change": _change(blame, point),
         "alike": (f"+{one.num_folded}" if one.num_folded else "", "muted"),
         "subject": f"{names}{row.subject or row.label}",
     }
+
+
+def _change(blame: Blame, point: Point) -> Cell:
+    """What can be chance is said to be, as in a comparison."""
+    if point.verdict in _JUDGED and not blame.noise.is_move(point.previous, point.value):
+        return f"~ {format_delta(point.delta, blame.key.text)}", "muted"
+    return change_text(blame.key, point), _STYLES[point.verdict]
 
 
 def curve_of(blame: Blame) -> tuple[ChartSeries, ...]:
