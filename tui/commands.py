@@ -147,7 +147,7 @@ COMMANDS: dict[Scope, tuple[Command, ...]] = {
     ),
     "query": (
         Command("run", "ctrl+r,f5,ctrl+enter,ctrl+j", "Run", "Run the query; a running one gives way", footer=True),
-        Command("cancel", "", "Cancel", "Give up the running query; or ctrl+c"),
+        Command("cancel", "ctrl+c", "Cancel", "Give up the running query"),
         Command("toggle_tables", "f2,ctrl+t", "Tables", "Tables and columns; enter puts a name in", footer=True),
         Command("open_saved", "f3,ctrl+o", "Saved", "Choose a saved query and its values", footer=True),
         Command("open_history", "f4,ctrl+l", "History", "Choose a query that was run before", footer=True),

@@ -1,5 +1,6 @@
 """A query cannot reach out, change anything, or take more time or memory than it is given: one attempt per test."""
 
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -297,6 +298,17 @@ def test_the_process_ends_with_the_one_that_started_it(root: Path) -> None:
     assert process.stdin is not None
     process.stdin.close()
     assert process.wait(10) == 0
+
+
+def test_code_in_the_project_is_not_run(root: Path) -> None:
+    for package in ("tui", "duckdb"):
+        (root / package).mkdir()
+        (root / package / "__init__.py").write_text("raise SystemExit(3)")
+    try:
+        assert GitStore(root).query("SELECT 1", timeout_s=1e300).rows == ((1,),)
+    finally:
+        for package in ("tui", "duckdb"):
+            shutil.rmtree(root / package)
 
 
 def test_the_limit_of_memory_is_one_that_a_small_machine_has() -> None:

@@ -14,7 +14,7 @@ from tui.core.table_text import cell_text, record
 
 def query(context: Context, options: argparse.Namespace) -> int:
     """Print the rows of a read-only query, and say when there are more."""
-    if options.limit < 1 or options.timeout <= 0:
+    if options.limit < 1 or not options.timeout > 0:
         raise UsageError("--limit and --timeout must be positive")
     if options.list:
         return _list(context, options.form)

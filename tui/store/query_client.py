@@ -17,13 +17,16 @@ from tui.core.queries import TooLargeError
 from tui.store.query_wire import Request, decode_answer, encode_request
 
 _POLL_S = 0.02
+_HOME = str(Path(__file__).parents[2])
+_START = "import sys; sys.path.append(sys.argv.pop(1)); from tui.store.query_process import main; main()"
+"""Also where we are not installed; a `tui` in the user's folder must not come before ours."""
 
 
 class QueryClient:
     """One process, started by the first query; it keeps the tables for the next ones."""
 
     def __init__(self, root: Path, num_commits: int) -> None:
-        self._command = [sys.executable, "-P", "-m", "tui.store.query_process", str(root), str(num_commits)]
+        self._command = [sys.executable, "-P", "-c", _START, _HOME, str(root), str(num_commits)]
         self._process: subprocess.Popen[bytes] | None = None
         self._turn = threading.Lock()
 
@@ -78,7 +81,7 @@ class QueryClient:
                 return process.stdout  # type: ignore[return-value]
             except BrokenPipeError:
                 self.close()
-        raise UserError("the query engine does not start", " ".join(self._command))
+        raise UserError("the query engine does not start", f"{sys.executable} ends at once")
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:

@@ -1,4 +1,4 @@
-"""Runs queries in a process of its own, which can be ended at any moment: `python -m tui.store.query_process ROOT N`.
+"""Runs queries in a process of its own, which can be ended at any moment; arguments: root, number of commits.
 
 DuckDB looks at interrupts and at its memory limit only between the pieces of a query; one call of a function can take
 minutes and all memory. So time and cancel are a signal, and memory is a limit of the process.
@@ -24,6 +24,7 @@ MAX_MEMORY = 3 * 1024**3
 IDLE_S = 900.0
 """After so long without a question the process ends, and gives its memory back."""
 _GRACE_S = 5.0
+_LONGEST_S = 7 * 86_400.0
 
 
 def main() -> None:
@@ -38,7 +39,7 @@ def main() -> None:
     while (line := _next_line(sys.stdin.buffer)) is not None:
         request = decode_request(line)
         # a parent that was killed asks for no end
-        signal.setitimer(signal.ITIMER_REAL, request.timeout_s + _GRACE_S)
+        signal.setitimer(signal.ITIMER_REAL, min(request.timeout_s, _LONGEST_S) + _GRACE_S)
         try:
             if store is None or engine is None:
                 store = GitStore(root, num_commits)
