@@ -20,6 +20,7 @@ ANSWER_S = 30.0
 MAX_STUCK = 3
 """How many revisions in a row may end in nothing before no more are asked about for a while."""
 IDLE_S = 10.0
+_GONE_S = 1.0
 RETRY_S = 30.0
 """How long a process that failed is not started again."""
 _ENVIRONMENT = {"DVC_NO_ANALYTICS": "1", "GIT_TERMINAL_PROMPT": "0", "PYTHONWARNINGS": "ignore"}
@@ -137,6 +138,8 @@ class Resolver:
         process = self._process
         if process is not None:
             process.kill()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_GONE_S)  # what it took counts as ours
 
 
 def _pump(stdout: IO[str], lines: "queue.SimpleQueue[str | None]") -> None:
