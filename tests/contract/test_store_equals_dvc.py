@@ -1,5 +1,7 @@
 """Every row of generated repositories against `dvc exp show --json`, value for value and type for type."""
 
+import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -15,10 +17,11 @@ from tests.contract.repos import (
 from tests.contract.repos.building import build
 from tests.contract.repos.cases import CASES, Case
 from tests.contract.repos.comparing import Rows, dvc_rows, first_difference, our_rows
+from tui.store import GitStore
 
 MODULES = (failing_cases, metrics_cases, params_cases, public_cases, template_cases, tracking_cases)
 """Modules that register cases."""
-NUM_CASES = 50
+NUM_CASES = 51
 
 
 def groups() -> dict[str, list[Case]]:
@@ -48,3 +51,19 @@ def test_all_rows_equal_those_of_dvc(projects: dict[str, tuple[Path, Rows]], nam
     ours = our_rows(root)
     assert first_difference(name, theirs, ours) is None
     assert first_difference(f"{name}, read again", theirs, our_rows(root)) is None
+
+
+@pytest.mark.slow
+def test_a_live_store_has_the_same_rows_once_dvc_has_answered(projects: dict[str, tuple[Path, Rows]]) -> None:
+    for name in ("templates", "whole_revisions_fail"):
+        root, theirs = projects[name]
+        shutil.rmtree(root / ".dvc/tmp/finetui", ignore_errors=True)
+        store = GitStore(root, num_commits=1000, is_live=True)
+        found = store.experiments()
+        assert any(row.is_pending for row in found)
+        deadline = time.monotonic() + 60
+        while any(row.is_pending for row in found):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+            found = store.experiments()
+        assert first_difference(f"{name}, live", theirs, {(row.rev, row.name): row for row in found}) is None

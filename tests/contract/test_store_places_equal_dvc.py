@@ -7,7 +7,7 @@ import pytest
 from tests.contract.repos.comparing import Rows, dvc_rows, first_difference, our_rows
 from tests.contract.repos.places import PLACES
 
-NUM_PLACES = 11
+NUM_PLACES = 12
 Projects = dict[str, list[tuple[Path, Rows]]]
 
 

@@ -3,6 +3,7 @@
 import json
 import warnings
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,239 +14,9 @@ from ruamel.yaml import YAML
 from tui.store.documents import BadDocumentError, parse
 
 REFUSED = "refused"
-NUMBERS = [
-    *(
-        "0",
-        "-0",
-        "+0",
-        "00",
-        "007",
-        "017",
-        "08",
-        "0o17",
-        "0o8",
-        "0O17",
-        "0x1F",
-        "0X1f",
-        "0xg",
-        "0b11",
-        "0b2",
-    ),
-    *(
-        "+0x1",
-        "-0b1",
-        "1_000",
-        "1__0",
-        "_1",
-        "1_",
-        "0_",
-        "0x_1",
-        "0b_",
-        "1e5",
-        "1E5",
-        "1e+5",
-        "1e-5",
-        "1e",
-    ),
-    *(
-        "1e+",
-        "e5",
-        ".5",
-        "5.",
-        ".",
-        "..",
-        "-.5",
-        "+.5",
-        "-5.",
-        "1.5",
-        "1.5e3",
-        "1.5E-3",
-        "1_0.5",
-        "1._5",
-    ),
-    *(
-        "1.e5",
-        ".e5",
-        ".5e5",
-        "1.2.3",
-        ".inf",
-        ".Inf",
-        ".INF",
-        ".iNF",
-        "-.inf",
-        "+.inf",
-        ".nan",
-        ".NaN",
-    ),
-    *(
-        ".NAN",
-        "-.nan",
-        "inf",
-        "nan",
-        "1e400",
-        "-1e400",
-        "5e-324",
-        "1e-400",
-        "9223372036854775807",
-    ),
-    *(
-        "9223372036854775808",
-        "-9223372036854775809",
-        "123456789012345678901234567890",
-    ),
-    *(
-        "0.1000000000000000055511151231257827",
-        "1.0",
-        "1.10",
-        "100000000000000000000.0",
-        "12:30",
-        "1:30:00",
-    ),
-    *(
-        "-1:30",
-        "1:60",
-        "12:30.5",
-        "1,000",
-        "1/2",
-        "50%",
-        "1k",
-        "0777",
-        "0999",
-        "+1",
-        "+",
-        "-",
-        "--",
-        "+-1",
-    ),
-    *(
-        "1-",
-        "++1",
-    ),
-]
-WORDS = [
-    *(
-        "yes",
-        "no",
-        "on",
-        "off",
-        "y",
-        "n",
-        "Yes",
-        "NO",
-        "true",
-        "True",
-        "TRUE",
-        "tRue",
-        "false",
-        "False",
-    ),
-    *(
-        "FALSE",
-        "null",
-        "Null",
-        "NULL",
-        "nULL",
-        "~",
-        "none",
-        "=",
-        "<<",
-        "<<x",
-        "-",
-        "-a",
-        "?a",
-        "a:b",
-        "a#b",
-    ),
-    *(
-        "#a",
-        "@a",
-        "%a",
-        "*a",
-        "!a",
-        "|",
-        ">",
-        "'",
-        '"',
-        "a'b",
-        'a"b',
-        "http://x",
-        "C:\\x",
-        "[",
-        "]",
-        "{",
-        "}",
-    ),
-    *(
-        ",",
-        "a,b",
-        "é",
-        "日本",
-        "\ufeff",
-        ".",
-        "...",
-        "---",
-        "---",
-        "---a",
-        "...a",
-        "2024-01-02",
-        "2024-1-2",
-    ),
-    *(
-        "2024-13-40",
-        "2024-01-02T03:04:05",
-        "2024-01-02T03:04:05Z",
-        "2024-01-02T03:04:05+02:00",
-    ),
-    *(
-        "2024-01-02t03:04:05.123456",
-        "2024-01-02T03:04",
-    ),
-]
-QUOTED = [
-    "'1'",
-    '"1"',
-    '"a\\n\\x41\\u00e9"',
-    "'it''s'",
-    '""',
-    "''",
-    '"a\\qb"',
-    '"open',
-    "'no'",
-    '"1e5"',
-    "[]",
-    "{}",
-    "[1, 'a']",
-]
-QUOTED += [
-    "{a: 1}",
-    "{a: 1, b}",
-    "[a: 1]",
-    "[1,,2]",
-    "{a:1}",
-    "{'a':1}",
-    "[,]",
-    "{1: 2, true: 3}",
-    "!!set {a, b}",
-    "& a",
-    "*x",
-]
-ODD = [
-    "!!str 1",
-    "!!int 1",
-    "!!float 1",
-    "!!bool yes",
-    "!!null x",
-    "2024-01-02 03:04:05",
-    "2024-01-02 03:04:05 +2",
-    "2024-01-02  03:04:05.5 Z",
-    "a b",
-    " a",
-    "a # b",
-    "a #b",
-    "a\tb",
-    "1 2",
-]
-SCALARS = [*NUMBERS, *WORDS, *QUOTED, *ODD, ""]
+LIST = Path(__file__).with_name("yaml_scalars.txt")
+SCALARS = ["", *(json.loads(line[5:]) if line.startswith("json:") else line for line in LIST.read_text().splitlines())]
+"""Whatever has rules of its own; what is not plain ASCII is written as JSON."""
 
 
 def theirs(text: str) -> Any:
@@ -295,14 +66,9 @@ def test_every_scalar_in_every_position(form: str) -> None:
     assert different == []
 
 
-LEAVES = (
-    st.sampled_from(SCALARS)
-    | st.integers().map(str)
-    | st.floats().map(repr)
-    | st.text("aA1 :#-'\"[]{},&*|>%\n\té", max_size=8)
-)
+LEAVES = st.sampled_from(SCALARS) | st.integers().map(str) | st.floats().map(repr) | st.text("aA1 :#-.'\"é", max_size=8)
 KEYS = st.sampled_from(
-    ["a", "b", "lr", "'a'", '"b"', "1", "1.0", "true", "~", "a b", "a.b", "é", "<<", "? a", "", "&k a", "!!str 1"]
+    ["a", "b", "lr", "'a'", '"b"', "1", "1.0", "true", "~", "a b", "a.b", "é", "? a", "", "&k a", "!!str 1"]
 )
 
 
@@ -321,7 +87,7 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=600, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(TREES)
 def test_trees_in_block_style(tree: Any) -> None:
     check(block(tree, 0).lstrip("\n") + "\n")
@@ -335,7 +101,7 @@ LINES = [
 ]
 
 
-@settings(max_examples=800, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=800, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.sampled_from(LINES), max_size=7).filter(lambda lines: lines.count("...") < 2),
     st.sampled_from(["\n", "\r\n"]),

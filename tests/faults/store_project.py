@@ -69,3 +69,15 @@ def git(root: Path, *arguments: str) -> str:
     options = ("-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "protocol.file.allow=always")
     command = ["git", "-C", str(root), *options, *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def main_of(root: Path, capsys: pytest.CaptureFixture[str]) -> int:
+    """Exit code of the listing; never a traceback."""
+    code = main(["-C", str(root), "experiments", "--json"])
+    assert "Traceback" not in capsys.readouterr().err
+    return code
+
+
+def experiment_refs(builder: RepoBuilder) -> Path:
+    """Folder with the refs of the experiments on HEAD."""
+    return builder.git_root / f".git/refs/exps/{head(builder)[:2]}/{head(builder)[2:]}"

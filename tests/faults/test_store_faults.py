@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ def builder(tmp_path: Path) -> RepoBuilder:
 @pytest.mark.parametrize("which", ["blob", "tree", "commit"])
 def test_an_object_that_is_missing(builder: RepoBuilder, which: str) -> None:
     rev = builder.experiment("bad", head(builder), {"m.json": {"loss": 77}})
-    commit = builder.repository[rev]
+    commit: Any = builder.repository[rev]
     place_of(builder, {"blob": commit.tree["m.json"].id, "tree": commit.tree_id, "commit": rev}[which]).unlink()
     row = rows(builder.root)["bad"]
     subject = {"blob": "m.json: its object is", "tree": "missing", "commit": "its commit is missing"}[which]

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -231,3 +232,26 @@ def test_the_work_tree_vanishes_while_it_is_open(builder: RepoBuilder, capsys: C
     assert main(["-C", str(builder.root), "experiments"]) in {1, 2}
     assert "Traceback" not in capsys.readouterr().err
     assert {row.kind for row in store.experiments()} <= {"workspace", "commit", "experiment"}
+
+
+def test_a_remote_that_never_answers_is_not_even_asked(builder: RepoBuilder, capsys: Capture) -> None:
+    """Cached metrics that are only on a remote are missing at once; DVC would wait for the remote."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.1)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/data"
+        config = f"[core]\n    remote = far\n['remote \"far\"']\n    url = {url}\n"
+        out = {"cmd": "x", "outs": [{"path": "m.json", "hash": "md5", "md5": "ab" * 16, "size": 5}]}
+        lock = json.dumps({"schema": "2.0", "stages": {"s": out}})
+        pipeline = PIPELINE.replace("m.json:\n        cache: false", "m.json")
+        files = {".dvc/config": config, "dvc.yaml": pipeline, "dvc.lock": lock, "m.json": None}
+        builder.experiment("far", head(builder), files)
+        builder.write({".dvc/config": config})
+        rows(builder.root)
+        begin = time.monotonic()
+        shutil.rmtree(builder.root / CACHE_FOLDER)
+        row = rows(builder.root)["far"]
+        assert time.monotonic() - begin < 10
+        assert (row.missing, row.error, row.metrics) == (("m.json",), None, {})
+        assert [found["missing"] for found in listed(builder.root, capsys) if found["name"] == "far"] == [["m.json"]]
+        with pytest.raises(TimeoutError):
+            server.accept()

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tui.store.documents import BadDocumentError, Document, as_json
+from tui.store.documents import BadDocumentError, Document
+from tui.store.plain_values import as_json
 
 _GLOB = frozenset("*?[")
 _ABSENT = object()
@@ -57,8 +58,10 @@ def _select_by_dpath(document: Any, keys: Sequence[str]) -> Any:
     from copy import deepcopy
 
     import dpath
+    import dpath.options
     from dpath.exceptions import FilteredValue, InvalidGlob, InvalidKeyName, PathNotFound
 
+    dpath.options.ALLOW_EMPTY_STRING_KEYS = True  # as DVC's plots do for all of DVC
     chosen: dict[str, Any] = {}
     try:
         for key in dict.fromkeys(keys):

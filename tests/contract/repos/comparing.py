@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,13 @@ def dvc_rows(roots: Sequence[Path]) -> list[Rows]:
 
 def _flat(states: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, str | None], dict[str, Any]]]:
     for state in states:
-        yield (state["rev"], None), state
+        yield (state["rev"], None), state | {"baseline": None}
         for group in state.get("experiments") or ():
-            executor = group.get("executor") or {}
-            yield (group["revs"][0]["rev"], group["name"]), group["revs"][0] | {"state": executor.get("state")}
+            status = (group.get("executor") or {}).get("state")
+            yield (
+                (group["revs"][0]["rev"], group["name"]),
+                group["revs"][0] | {"state": status, "baseline": state["rev"]},
+            )
 
 
 def our_rows(root: Path) -> dict[tuple[str, str | None], Experiment]:
@@ -54,9 +58,8 @@ def first_difference(name: str, theirs: Rows, ours: Mapping[tuple[str, str | Non
 
 
 def _differences(state: Mapping[str, Any], row: Experiment) -> Iterator[str]:
+    yield from _differing_facts(state, row)
     status = state.get("state")
-    if status in ("queued", "failed") and row.status != status:
-        yield f"DVC says it is {status}, finetui {row.status}"
     if status == "failed":
         yield from _differing_files("params", state["data"]["params"], plain(row.params), row)
         return
@@ -76,6 +79,23 @@ def _differences(state: Mapping[str, Any], row: Experiment) -> Iterator[str]:
             yield f"finetui misses {path!r}, DVC does not"
     if row.error is not None and row.status == "done" and not any(_is_told(path, row) for path in broken):
         yield f"finetui says {row.error!r}, DVC says nothing"
+
+
+def _differing_facts(state: Mapping[str, Any], row: Experiment) -> Iterator[str]:
+    status, data = state.get("state"), state["data"] or {}
+    if status in ("queued", "failed") and row.status != status:
+        yield f"DVC says it is {status}, finetui {row.status}"
+    if row.error is not None and "\x1b" in row.error:
+        yield f"its error has control characters: {row.error!r}"
+    if row.kind == "experiment" and row.baseline != state["baseline"]:
+        yield f"its baseline is {state['baseline']} for DVC, {row.baseline} for finetui"
+    if data.get("timestamp") is not None and _seconds(data["timestamp"]) != _seconds(str(row.timestamp)):
+        yield f"its time is {data['timestamp']} for DVC, {row.timestamp} for finetui"
+
+
+def _seconds(text: str) -> int:
+    """A moment; without a time zone it is in that of this machine."""
+    return int(datetime.fromisoformat(text).timestamp())
 
 
 def _differing_files(side: str, theirs: Mapping[str, Any], ours: Any, row: Experiment) -> Iterator[str]:

@@ -204,11 +204,18 @@ def tracked_keys(cache: RepoBuilder) -> History:
                 "some": {"cmd": "x", "params": [{"both.yaml": ["seed"]}, {"pair.yaml": ["train.lr"]}]},
                 "all": {"cmd": "x", "params": [{"both.yaml": None}, {"pair.yaml": ["train.opt"]}]},
                 "toml": {"cmd": "x", "params": [{"t.toml": ["a.b"]}, {"p.py": ["Train.lr", "N"]}]},
+                "odd": {
+                    "cmd": "x",
+                    "params": [{"e.yaml": ["a.b", "*"]}, {"deep.yaml": ["a.b"]}, {"k.yaml": ["a/b", "é.*", "[x]"]}],
+                },
                 "typed": {"cmd": "x", "params": [{"n.yaml": ["1", "2.5", "true", "deep.1"]}]},
             }
         ),
         **{f"{name}.yaml": values for name in ("params", "l", "g", "m", "d", "both", "pair")},
         "other.yaml": "a: {b: 1, c: 2}\nz: 3\n",
+        "e.yaml": "'': 1\na: {b: 2}\n",
+        "deep.yaml": "a: {b: 1, c: {'': 2}}\n",
+        "k.yaml": "a/b: 1\né: {ü: 2, ö: [3]}\n'[x]': 4\n'*': 5\n",
         "n.yaml": "1: one\n2.5: two\ndeep: {1: x, 2: y}\n",
         "g2.json": {"a": {"p": {"x": 1, "y": 2}, "q": {"x": 3}}, "b": 1},
         "t.toml": "[a]\nb = 1\nc = 2\n",

@@ -135,7 +135,7 @@ def detached_head(root: Path) -> list[Path]:
 def branches_tags_and_a_merge(root: Path) -> list[Path]:
     builder = RepoBuilder(root)
     one = builder.commit(FIRST, "one")
-    builder.repository.branches.local.create("feature/x", builder.repository[one])
+    builder.repository.references.create("refs/heads/feature/x", one)
     side = builder.commit({"m.json": {"n": 2}}, "on the branch", branch="feature/x")
     builder.commit({"params.yaml": "lr: 2\n"}, "two")
     builder.experiment("ant", side, {"m.json": {"n": 3}})
@@ -210,6 +210,29 @@ def metrics_on_a_remote_that_does_not_answer(root: Path) -> list[Path]:
             "params.yaml": "lr: 1\n",
         }
     )
+    builder.checkout()
+    return [builder.root]
+
+
+@place
+def links_in_place_of_files(root: Path) -> list[Path]:
+    """Metrics, params and a folder that are links to others in the repository, as Git stores them."""
+    builder = RepoBuilder(root)
+    rev = builder.commit(
+        {
+            "dvc.yaml": dvc_yaml(metrics=["link.json", "folder"], params=["link.yaml"]),
+            "real/m.json": {"n": 1},
+            "real/p.yaml": "a: 1\n",
+            "params.yaml": "b: 1\n",
+        }
+    )
+    index = pygit2.Index()
+    index.read_tree(builder.repository[rev].tree)
+    for path, target in (("link.json", "real/m.json"), ("link.yaml", "real/p.yaml"), ("folder", "real")):
+        blob = builder.repository.create_blob(target.encode())
+        index.add(pygit2.IndexEntry(path, blob, pygit2.enums.FileMode.LINK))
+    author, tree = builder.signature(), index.write_tree(builder.repository)
+    builder.repository.create_commit("refs/heads/main", author, author, "links", tree, [rev])
     builder.checkout()
     return [builder.root]
 

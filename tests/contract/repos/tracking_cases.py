@@ -124,6 +124,19 @@ def several_pipelines(cache: RepoBuilder) -> History:
     )
 
 
+@case("tracking")
+def datasets_and_artifacts(cache: RepoBuilder) -> History:
+    """What dvc.yaml declares besides stages; a dataset is a dependency without a file."""
+    source = {"name": "raw", "type": "url", "url": "https://example.invalid/raw.csv"}
+    lock = {"schema": "2.0", "datasets": [{**source, "meta": {"etag": "x"}, "files": []}]}
+    pipeline = dvc_yaml(
+        datasets=[source],
+        artifacts={"model": {"path": "model.pt", "type": "model", "desc": "text", "labels": ["a"], "meta": {"b": 1}}},
+        stages={"s": {"cmd": "x", "deps": ["ds://raw", "code.py"], "outs": ["model.pt"]}},
+    )
+    return history({"dvc.yaml": pipeline}, [{"dvc.lock": dvc_yaml(**lock)}])
+
+
 @case()
 def ignored_pipelines(cache: RepoBuilder) -> History:
     """.dvcignore hides a folder with a pipeline, and a metric; a deeper one, and an exception."""
