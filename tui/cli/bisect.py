@@ -10,8 +10,9 @@ from tui.cli.bisect_session import SessionFile, Tested
 from tui.cli.bisect_telling import print_plan, print_result, print_tested, status_json
 from tui.cli.context import Context
 from tui.cli.output import print_error, print_json, print_line
-from tui.core.errors import UsageError
+from tui.core.errors import UsageError, UserError
 from tui.core.experiments import Experiment
+from tui.core.runs import Run
 
 
 def bisect(context: Context, options: argparse.Namespace) -> int:
@@ -102,8 +103,21 @@ def _reset(context: Context, _: argparse.Namespace, words: list[str]) -> int:
     _no_more(words)
     file = SessionFile(context.store.root)
     with file.held():
+        going = _going(context, file)
         print_line("the bisection is forgotten" if file.remove() else "there is no bisection to forget")
+        for run in going:
+            print_line(f"{run.name} goes on; stop it: finetui stop {run.name}")
     return 0
+
+
+def _going(context: Context, file: SessionFile) -> list[Run]:
+    """Its run, if that goes on; a broken file, which is forgotten as well, tells of none."""
+    try:
+        session = file.read()
+    except UserError:
+        return []
+    going = session.going if session is not None else None
+    return [run for run in context.runner.runs() if run.is_active and run.id == going.run] if going else []
 
 
 def _no_more(words: Sequence[str]) -> None:
