@@ -3,9 +3,8 @@
 import json
 import re
 import tomllib
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,10 @@ import orjson
 
 from tui.store.files import MAX_BYTES, Files, FolderFiles, TooLargeError
 from tui.store.full_yaml import load_yaml, what_is_wrong, yaml_errors
+from tui.store.plain_values import MAX_VALUES, as_json, depth_exceeds, is_json, is_too_much, only_metrics
 from tui.store.plain_yaml import load_plain_yaml
 
 MAX_DEPTH = 100
-MAX_VALUES = 1_000_000
-"""How many values aliases may make of a document, each counted wherever it is used."""
 _MAX_DOCUMENTS = 100_000
 _MANY_DIGITS = re.compile(rb"[0-9]{19}")
 
@@ -125,8 +123,8 @@ class Document:
 
 def parse_document(path: str, data: bytes) -> Document:
     """A document; one that is empty or false is an empty mapping, as for DVC."""
-    value, is_json = _parse(path, data)
-    return Document(value or {}, value or {}) if is_json or _is_json(value) else Document(value, as_json(value))
+    value, is_plain = _parse(path, data)
+    return Document(value or {}, value or {}) if is_plain or is_json(value) else Document(value, as_json(value))
 
 
 def parse(path: str, data: bytes) -> Any:
@@ -136,96 +134,21 @@ def parse(path: str, data: bytes) -> Any:
 
 def parse_metrics(path: str, data: bytes) -> Any:
     """What DVC keeps of a metrics file: numbers, also those that are not finite, text, and mappings of them."""
-    return _only_metrics(_parse(path, data)[0]) or {}
+    return only_metrics(_parse(path, data)[0]) or {}
 
 
 def _parse(path: str, data: bytes) -> tuple[Any, bool]:
     """The values of a document, and whether they are sure to be what JSON has."""
     suffix = suffix_of(path)
     try:
-        value, is_json = _PARSERS.get(suffix, _parse_yaml)(data)
+        value, is_plain = _PARSERS.get(suffix, _parse_yaml)(data)
     except (ValueError, SyntaxError, yaml_errors(), RecursionError, MemoryError) as error:
         raise BadDocumentError(_reason(suffix, data, error)) from error
-    if b"&" in data and b"*" in data and _is_too_much(value):
+    if b"&" in data and b"*" in data and is_too_much(value):
         raise TooMuchError(f"expands to more than {MAX_VALUES:,} values")
     if depth_exceeds(value, MAX_DEPTH):
         raise TooMuchError(f"is nested more than {MAX_DEPTH} levels deep")
-    return value, is_json
-
-
-def _is_json(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(isinstance(name, str) and _is_json(item) for name, item in value.items())
-    if isinstance(value, list):
-        return all(_is_json(item) for item in value)
-    return value is None or isinstance(value, str | int | float)
-
-
-def _is_too_much(value: Any) -> bool:
-    try:
-        return _num_values(value, {}) > MAX_VALUES
-    except RecursionError:
-        return True
-
-
-def _num_values(value: Any, known: dict[int, int]) -> int:
-    """How many values there are, if what is shared is counted wherever it is used; without end if it holds itself."""
-    if not isinstance(value, dict | list):
-        return 1
-    if id(value) not in known:
-        known[id(value)] = MAX_VALUES + 1
-        items = value.values() if isinstance(value, dict) else value
-        known[id(value)] = 1 + sum(_num_values(item, known) for item in items)
-    return known[id(value)]
-
-
-def depth_exceeds(value: Any, levels: int) -> bool:
-    """Whether mappings and lists are nested deeper than so many levels."""
-    layer = [value]
-    for _ in range(levels):
-        layer = [item for node in layer for item in _children(node)]
-        if not layer:
-            return False
-    return True
-
-
-def _children(node: Any) -> Iterator[Any]:
-    if isinstance(node, dict):
-        yield from (item for item in node.values() if isinstance(item, dict | list))
-    elif isinstance(node, list):
-        yield from (item for item in node if isinstance(item, dict | list))
-
-
-def _only_metrics(value: Any) -> Any:
-    if isinstance(value, int | float | str):
-        return value
-    if not isinstance(value, dict):
-        return None
-    kept = {}
-    for name, item in value.items():
-        found = item if isinstance(item, int | float) else _only_metrics(item)
-        if found is not None and found != {}:
-            kept[name if isinstance(name, str) else _key(name)] = found
-    return kept
-
-
-def as_json(value: Any) -> Any:
-    """The value as `json` writes it: names are text, and so are dates."""
-    if isinstance(value, dict):
-        return {_key(name): as_json(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [as_json(item) for item in value]
-    if isinstance(value, set | frozenset):
-        return sorted((as_json(item) for item in value), key=str)
-    if value is None or isinstance(value, str | int | float):
-        return value
-    return value.isoformat() if isinstance(value, date | time) else str(value)
-
-
-def _key(name: Any) -> str:
-    if isinstance(name, str):
-        return name
-    return json.dumps(name) if name is None or isinstance(name, bool | int | float) else str(name)
+    return value, is_plain
 
 
 def _parse_json(data: bytes) -> tuple[Any, bool]:
