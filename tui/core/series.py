@@ -9,7 +9,7 @@ class Series:
     """Points of one metric, in the order of their steps; both arrays are of doubles and equally long."""
 
     stage: str
-    """Stage, or the file's name in a project of another make."""
+    """Stage; in a project of another make the path without suffix of a plot's file, or dvclive's folder."""
     name: str
     """Metric name, such as `train/loss`."""
     steps: "array[float]"
