@@ -279,6 +279,24 @@ async def test_rows_are_copied_in_full(num_downs: int, wanted: str | None) -> No
         assert app.clipboard == "brisk-owl\t0.94"
 
 
+async def test_a_click_on_a_title_sorts_with_null_last() -> None:
+    store = project.store()
+    store.script.give("query", result(("a", 1.0), ("b", None), ("c", 10.0), ("d", 2.5)))
+    async with opened(store) as (app, pilot):
+        await ask(app, pilot)
+        await until(pilot, lambda: cells(app))
+        column = table(app).columns[1].key
+        orders = []
+        for _ in range(3):
+            table(app).post_message(VirtualTable.HeaderPressed(table(app), column))
+            await pilot.pause()
+            orders.append("".join(row[0] for row in cells(app)))
+        assert orders == ["cdab", "adcb", "abcd"]
+        table(app).post_message(VirtualTable.HeaderPressed(table(app), column))
+        await pilot.press("tab", "g", "Y")
+        assert app.clipboard == "c\t10.0"
+
+
 async def test_names_of_tables_and_columns_are_put_into_the_query() -> None:
     async with opened(size=(80, 24)) as (app, pilot):
         await app.push_screen(QueryScreen(app.bench))

@@ -1,6 +1,7 @@
 """A result as rows of a table."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from tui.core.ports import QueryResult
@@ -20,6 +21,9 @@ class ResultRows:
     def __init__(self, result: QueryResult, request: int) -> None:
         self.result = result
         self._columns = {f"{request}.{index}": index for index in range(len(result.columns))}
+        self._order: Sequence[int] = range(len(result.rows))
+        self.sort: tuple[str, bool] | None = None
+        """Column key, and whether the largest value is first; None keeps the order of the query."""
 
     @property
     def num_rows(self) -> int:
@@ -37,20 +41,42 @@ class ResultRows:
     def cell(self, row: int, column: str) -> Cell:
         """Content of a cell."""
         index = self._columns[column]
-        return shown(self.result.rows[row][index], self.result.columns[index])
+        return shown(self.result.rows[self._order[row]][index], self.result.columns[index])
 
     def key(self, row: int) -> str:
-        """Its number: rows of a query have no other identity."""
-        return str(row)
+        """Its number in the result: rows of a query have no other identity."""
+        return str(self._order[row])
+
+    def turn_sort(self, column: str) -> None:
+        """Sort by a column, the largest first, then the smallest, then not at all; null is last either way."""
+        turns = (None, (column, True), (column, False))
+        now = turns.index(self.sort) if self.sort in turns else 0
+        self.sort = turns[(now + 1) % len(turns)]
+        rows, index = self.result.rows, self._columns[column]
+        self._order = range(len(rows))
+        if self.sort is not None:
+            known = [row for row in self._order if not _is_nothing(rows[row][index])]
+            known.sort(key=lambda row: _rank(rows[row][index]), reverse=self.sort[1])
+            self._order = [*known, *(row for row in self._order if _is_nothing(rows[row][index]))]
 
     def experiment(self, row: int) -> str | None:
-        """What names the experiment that a row is about."""
+        """What names the experiment that a row of the result is about."""
         for wanted in ("rev", "name"):
             if wanted in self.result.columns:
                 found = self.result.rows[row][self.result.columns.index(wanted)]
                 if isinstance(found, str) and found:
                     return found
         return None
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or value != value
+
+
+def _rank(value: Any) -> tuple[bool, Any]:
+    """Numbers by their value, all else as text, which times sort by as well."""
+    is_text = not isinstance(value, int | float)
+    return is_text, str(value) if is_text else value
 
 
 def shown(value: Any, column: str = "") -> Cell:

@@ -13,17 +13,13 @@ from textual.widgets import Static
 
 from tui.commands import Scope, bindings
 from tui.core.errors import UserError
-from tui.core.ports import QueryResult
 from tui.core.queries import QueryError, place_in
-from tui.core.table_text import as_csv, as_json, as_markdown, cell_text
 from tui.screens.base import Bench
-from tui.screens.dialogs import Choose, TextDialog
-from tui.screens.query.asking import AskingScreen
 from tui.screens.query.catalog import Catalog
 from tui.screens.query.history import remembered
-from tui.screens.query.messages import Answered, Failed, Found
+from tui.screens.query.messages import Answered, Failed
+from tui.screens.query.results import ResultScreen
 from tui.screens.query.rows import ResultRows
-from tui.screens.run.screen import RunScreen
 from tui.widgets.keybar import KeyBar
 from tui.widgets.line import Line
 from tui.widgets.sql_editor import SqlEditor
@@ -36,10 +32,9 @@ _TICK_S = 0.1
 _WIDE = 120  # columns of the terminal from which on the tables stand at the side
 _CANCELLED, _FAILED = ("⊘ cancelled", "$text-warning"), ("✗ failed", "$text-error")
 _EXAMPLE = "SELECT name, value FROM metrics WHERE key = 'test/loss' ORDER BY value"
-_FORMS = {"CSV": as_csv, "Markdown": as_markdown, "JSON": as_json}
 
 
-class QueryScreen(AskingScreen):
+class QueryScreen(ResultScreen):
     """One query at a time; what was asked before is kept."""
 
     scope: ClassVar[Scope] = "query"
@@ -65,7 +60,6 @@ class QueryScreen(AskingScreen):
         self._request = 0
         self._began: datetime | None = None
         self._cancelled = threading.Event()
-        self._rows = ResultRows(QueryResult((), (), False), 0)
         self._outcome = Content()
         self._heading = ""
 
@@ -173,6 +167,7 @@ class QueryScreen(AskingScreen):
         is_first_a_name = bool(result.columns) and result.columns[0] == "name"
         table.set_columns(self._rows.columns(), frozen=1 if is_first_a_name else 0)
         table.placeholder = "no rows"
+        table.set_sort()
         table.set_rows(self._rows)
         table.move_cursor(0)
         count = f"{'first ' if result.truncated else ''}{len(result.rows):,} row{'' if len(result.rows) == 1 else 's'}"
@@ -220,59 +215,6 @@ class QueryScreen(AskingScreen):
     def show_status(self, text: str) -> None:
         """One line below."""
         self.query_one("#status", Line).text = Content.styled(neutral(text), "dim")
-
-    # Rows
-
-    @on(VirtualTable.Activated)
-    def _open_experiment(self, message: VirtualTable.Activated) -> None:
-        name = self._rows.experiment(int(message.key))
-        if name is None:
-            self.action_view_row()
-        else:
-            self._find(self._request, name)
-
-    @work(thread=True, exclusive=True, group="find", exit_on_error=False)
-    def _find(self, request: int, name: str) -> None:
-        try:
-            found = self.bench.store.resolve(name, self.bench.runner.runs())
-        except UserError as error:
-            self.post_message(Found(request, error))
-        else:
-            self.post_message(Found(request, found))
-
-    @on(Found)
-    def _found(self, message: Found) -> None:
-        if message.request != self._request or self.app.screen is not self:
-            return
-        if isinstance(message.experiment, UserError):
-            self.show_problem(f"✗ {message.experiment}")
-        else:
-            self.app.push_screen(RunScreen(self.bench, message.experiment))
-
-    def action_view_row(self) -> None:
-        """Every value of the row in full."""
-        row = self._rows.result.rows[self._table.cursor_row]
-        pairs = zip(self._rows.result.columns, row, strict=True)
-        lines = [f"{column}: {'NULL' if value is None else cell_text(value)}" for column, value in pairs]
-        self.app.push_screen(TextDialog("Row", neutral("\n".join(lines), multiline=True)))
-
-    def action_copy_row(self) -> None:
-        """Copy the row, its values separated by tabs."""
-        row = self._rows.result.rows[self._table.cursor_row]
-        self.app.copy_to_clipboard("\t".join(map(cell_text, row)))
-        self.notify("Copied the row")
-
-    def action_copy_rows(self) -> None:
-        """Copy all rows in a form of choice."""
-        forms = list(_FORMS)
-        self.app.push_screen(Choose("Copy as", forms, None), lambda index: self._copy(forms, index))
-
-    def _copy(self, forms: list[str], index: int | None) -> None:
-        if index is not None:
-            result = self._rows.result
-            text = _FORMS[forms[index]](result.columns, result.rows)
-            self.app.copy_to_clipboard(text)
-            self.notify(f"Copied {len(result.rows):,} rows as {forms[index]}, {len(text.encode()) / 1000:,.1f} kB")
 
     def action_back(self) -> None:
         """One layer out: the running query, the side list or the rows, the screen."""
