@@ -2,7 +2,7 @@
 
 `python -P dvc_layout.py` reads requests `{"root": ..., "rev": ...}` and answers each with one line of JSON. It is the
 only module that imports dvc, which costs half a second and changes the process it is in; it imports nothing of finetui.
-It takes no lock of DVC's, needs no network and writes nothing into the project.
+It takes no lock of DVC's, needs no network and writes nothing into the project but what DVC keeps in .dvc/tmp.
 """
 
 import io
