@@ -15,6 +15,8 @@ from tui.core.experiments import Experiment
 from tui.store import GitStore
 
 ROOT = Path(__file__).resolve().parents[3]
+_CACHE_FAILED = "is not JSON serializable"
+"""What DVC says where it has read everything, and cannot write it into its own cache because a value is a date."""
 Rows = dict[tuple[str, str | None], dict[str, Any]]
 """(SHA or `workspace`, name of the experiment) -> what DVC's JSON has for it."""
 
@@ -64,7 +66,7 @@ def _differences(state: Mapping[str, Any], row: Experiment) -> Iterator[str]:
         yield from _differing_files("params", state["data"]["params"], plain(row.params), row)
         return
     if state["error"] is not None:
-        if row.error is None:
+        if row.error is None and _CACHE_FAILED not in state["error"]["msg"]:
             yield f"DVC says {state['error']['msg']!r}; finetui says nothing"
         return
     data = state["data"]
