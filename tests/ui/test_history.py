@@ -1,5 +1,6 @@
 """The History screen: arrives, is superseded, fails and recovers, and says where a metric moved."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -162,3 +163,17 @@ async def test_commits_without_metrics_say_so() -> None:
         await until(pilot, lambda: "no commit here has a metric" in text_of(app))
         await pilot.press("b", "c", "enter", "m", "o", "d")
         assert isinstance(app.screen, HistoryScreen)
+
+
+async def test_values_that_are_not_known_yet_fill_in() -> None:
+    rows = commits()
+    store = FakeStore(rows)
+    early = [replace(row, metrics={}, is_pending=True) if row.rev[0] < "3" else row for row in rows]
+    async with opened(store, polls=True) as (app, pilot):
+        store.script.give("lineage", early)
+        await shown(app, pilot, rows[0])
+        await until(pilot, lambda: texts(app, "value")[-1] == "0.9")
+        assert "still being read" not in text_of(app)
+        count = store.script.count("lineage")
+        await pilot.pause(0.3)
+        assert store.script.count("lineage") == count >= 2

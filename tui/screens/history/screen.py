@@ -137,10 +137,15 @@ class HistoryScreen(ActingScreen):
         chart.set_series(curve_of(blame))
         chart.marks = mark_of(blame)
         rows = rows_of(blame, self.bench.clock(), only_changes=self._only_changes)
-        more = ", older ones are not shown" if self._reading is not None and self._reading.is_cut else ""
-        kind = "changes" if self._only_changes else "commits"
-        self._table.border_title = Content(f"{rows.num_rows} {kind}{more}").markup
+        self._table.border_title = Content(f"{rows.num_rows} {self._kind_and_rest()}").markup
         self._table.set_rows(rows)
+
+    def _kind_and_rest(self) -> str:
+        """What the rows are, and which are not there."""
+        reading = self._reading
+        cut = ", older ones are not shown" if reading is not None and reading.is_cut else ""
+        pending = ", values are still being read" if reading is not None and reading.is_pending else ""
+        return f"{'changes' if self._only_changes else 'commits'}{cut}{pending}"
 
     def _title(self, blame: Blame | None) -> Content:
         name = neutral(self._newest.label)
