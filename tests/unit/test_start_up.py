@@ -69,3 +69,15 @@ def test_the_version_loads_no_store(builder: RepoBuilder) -> None:
     names = modules_of(builder.root, "--version")
     assert not HEAVY & names
     assert not {name for name in names if name.startswith(("tui.store", "tui.dvc", "pygit2", "yaml"))}
+
+
+def test_a_project_with_runs_does_not_load_what_launches_them(builder: RepoBuilder) -> None:
+    run = builder.root / ".dvc/tmp/finetui/runs/20260101-000000-1-abcdef"
+    run.mkdir(parents=True)
+    try:
+        names = modules_of(builder.root, "experiments", "--json")
+    finally:
+        run.rmdir()
+    assert "tui.dvc.runner" in names
+    assert not HEAVY & names
+    assert not {"tui.dvc.launch", "tui.dvc.planning", "pipeline.contract.params"} & names

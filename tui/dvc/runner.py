@@ -14,10 +14,7 @@ from tui.core.experiments import Status
 from tui.core.runs import LaunchPlan, Run, RunRequest, StagePlan
 from tui.dvc import processes
 from tui.dvc.git import COMMANDS, record_command
-from tui.dvc.launch import REMOVED, launch, naming, start_supervisor
 from tui.dvc.logtext import read_text
-from tui.dvc.overrides import read_params
-from tui.dvc.planning import find_outdated, make_plan
 from tui.dvc.progress import read_progress
 from tui.dvc.project import require_dvc, runs_directory
 from tui.dvc.record import ENDED, RunFiles, RunSpec, RunStatus, exclusive, read_spec, read_status
@@ -39,15 +36,21 @@ class DvcRunner:
 
     def plan(self, request: RunRequest) -> LaunchPlan:
         """What a launch would run, and why, and what speaks against it; changes nothing."""
+        from tui.dvc.planning import make_plan  # what checks params takes longer to load than all runs to read
+
         return make_plan(self._root, request, self._active_names())
 
     def outdated(self, rev: str, results: Sequence[str]) -> Sequence[StagePlan]:
         """Stages of a commit that some of its result files come from, and whose recorded results belong to other
         params, code or data than the commit has."""
+        from tui.dvc.planning import find_outdated
+
         return find_outdated(self._root, rev, results)
 
     def launch(self, request: RunRequest) -> Run:
         """Start a run in a clone and return at once; UserError when it cannot start."""
+        from tui.dvc.launch import launch, naming
+
         with naming(self._root):
             files, supervisor = launch(self._root, request, self._active_names())
         self._supervisors[files.directory.name] = supervisor
@@ -84,6 +87,8 @@ class DvcRunner:
         files, spec = self._find(run_id)
         if self._describe(files, spec).is_active:
             raise UserError("the run is still going on", spec.name, "stop it first")
+        from tui.dvc.launch import REMOVED
+
         hidden = files.directory.with_name(f".{run_id}.{REMOVED}")
         try:
             files.directory.rename(hidden)
@@ -98,6 +103,8 @@ class DvcRunner:
 
     def params(self) -> Mapping[str, Any]:
         """Params of the workspace, as nested values."""
+        from tui.dvc.overrides import read_params
+
         return read_params(self._root)
 
     def commands(self) -> Sequence[str]:
@@ -149,6 +156,8 @@ class DvcRunner:
         if time.monotonic() - self._tried.get(run_id, -_RETRY_S) < _RETRY_S:
             return False
         self._tried[run_id] = time.monotonic()
+        from tui.dvc.launch import start_supervisor
+
         try:
             self._supervisors[run_id] = start_supervisor(files)
         except OSError:
