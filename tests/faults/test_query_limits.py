@@ -300,6 +300,21 @@ def test_the_process_ends_with_the_one_that_started_it(root: Path) -> None:
     assert process.wait(10) == 0
 
 
+def test_the_folder_for_temporary_files_is_not_seen_either(root: Path) -> None:
+    """DuckDB allows it always: `.tmp` where the process was started."""
+    (root / ".tmp").mkdir()
+    try:
+        shutil.copy(root / "secret.csv", root / ".tmp")
+        store = GitStore(root)
+        for sql in ("FROM '.tmp/secret.csv'", "EXPLAIN ANALYZE COPY (SELECT 1) TO '.tmp/out.csv'"):
+            with pytest.raises(UserError) as caught:
+                store.query(sql)
+            assert HIDDEN not in str(caught.value)
+        assert [place.name for place in (root / ".tmp").iterdir()] == ["secret.csv"]
+    finally:
+        shutil.rmtree(root / ".tmp")
+
+
 def test_code_in_the_project_is_not_run(root: Path) -> None:
     for package in ("tui", "duckdb"):
         (root / package).mkdir()
