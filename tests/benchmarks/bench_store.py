@@ -4,12 +4,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from pipeline.contract.series import encode_point
 from tests.unit.store_repos import add_experiment, finetui_project
+from tui.core.catalogue import Cataloguer
 from tui.core.columns import choose_columns, sort_key
 from tui.core.filters import parse_filter
 from tui.store import GitStore
@@ -39,8 +41,15 @@ def bench_history(root: Path, num_experiments: int) -> None:
     measure("poll with nothing new", store.experiments, 20)
     add_experiment(builder, str(builder.repository.head.target), num_experiments)
     measure("one new experiment", store.experiments)
+    measure("all of them again, new store, from the cache", lambda: GitStore(builder.root).experiments())
     measure("resolve one name, new store", lambda: GitStore(builder.root).resolve("exp-0001"))
     columns = measure("choose columns", lambda: choose_columns(rows))
+    cataloguer = Cataloguer()
+    cataloguer.update(rows)
+    changed = replace(
+        rows[-1], metrics={path: dict(values) for path, values in rows[-1].metrics.items()}, stage="train"
+    )
+    measure("columns when one row has changed", lambda: cataloguer.update([*rows[:-1], changed]))
     column = next(column for column in columns if column.text == "test/exact_match")
     measure("sort", lambda: sorted(rows, key=sort_key(column, True)))
     measure("filter", lambda: list(map(parse_filter("lora exact_match>0.5", rows).matches, rows)))
