@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -28,6 +30,7 @@ class QueryClient:
     def __init__(self, root: Path, num_commits: int) -> None:
         self._command = [sys.executable, "-P", "-c", _START, _HOME, str(root), str(num_commits)]
         self._process: subprocess.Popen[bytes] | None = None
+        self._end: Callable[[], object] = _nothing
         self._turn = threading.Lock()
 
     def run(self, request: Request, cancelled: threading.Event | None = None) -> QueryResult:
@@ -54,14 +57,8 @@ class QueryClient:
 
     def close(self) -> None:
         """End the process; the next query starts another one."""
-        process, self._process = self._process, None
-        if process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            for stream in (process.stdin, process.stdout):
-                with suppress(OSError):
-                    stream.close()  # type: ignore[union-attr]  # both are pipes
+        self._process = None
+        self._end()
 
     def _ask(self, request: Request, cancelled: threading.Event, end: float) -> bytes:
         try:
@@ -93,6 +90,7 @@ class QueryClient:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,  # an interrupt from the keyboard is for us; and it may have children
             )
+            self._end = weakref.finalize(self, _kill, self._process)  # at the latest when we end
         return self._process
 
     def _receive(self, answers: BinaryIO, request: Request, cancelled: threading.Event, end: float) -> bytes:
@@ -119,3 +117,17 @@ def _check(cancelled: threading.Event, end: float, request: Request) -> None:
         raise UserError("the query was cancelled")
     if time.monotonic() >= end:
         raise UserError(f"the query took longer than {request.timeout_s:g} s", hint="narrow it, or allow more time")
+
+
+def _nothing() -> None:
+    """There is no process yet."""
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    with suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with suppress(OSError):
+                stream.close()
