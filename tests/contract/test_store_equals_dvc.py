@@ -22,7 +22,7 @@ from tui.store import GitStore
 
 MODULES = (failing_cases, metrics_cases, params_cases, public_cases, random_cases, template_cases, tracking_cases)
 """Modules that register cases."""
-NUM_CASES = 52
+NUM_CASES = 53
 
 
 def groups() -> dict[str, list[Case]]:

@@ -104,6 +104,8 @@ def _add(hashes: Hashes, stage: StageFiles, locked: Locked | None) -> None:
             hashes.outs[out.path] = found
         if out.cached and found is not None:
             hashes.cached[out.path] = found
+        elif out.cached:
+            hashes.cached.pop(out.path, None)  # of two stages with the same output the last one counts
 
 
 def _hash(entry: Entry | None, hash_name: str) -> str | None:

@@ -125,6 +125,19 @@ def several_pipelines(cache: RepoBuilder) -> History:
 
 
 @case("tracking")
+def two_stages_with_one_output(cache: RepoBuilder) -> History:
+    """DVC refuses to run that, and shows what the last of them says."""
+    one, two = cache.cache(b'{"acc": 0.5}'), cache.cache(b'{"acc": 0.75}')
+    stage_of_it = {"cmd": "x", "metrics": ["m.json"], "outs": ["o"]}
+    pipeline = dvc_yaml(stages={"first": stage_of_it, "last": stage_of_it})
+    first, last = {"outs": {"m.json": one, "o": A}}, {"outs": {"m.json": two, "o": B}}
+    return history(
+        {"dvc.yaml": pipeline, "dvc.lock": locked(first=first, last=last)},
+        [{"dvc.lock": locked(first=first)}, {"dvc.lock": locked(last=last)}],
+    )
+
+
+@case("tracking")
 def datasets_and_artifacts(cache: RepoBuilder) -> History:
     """What dvc.yaml declares besides stages; a dataset is a dependency without a file."""
     source = {"name": "raw", "type": "url", "url": "https://example.invalid/raw.csv"}
