@@ -123,11 +123,13 @@ def _read_all(place: str, folder: RefFolder, names: list[str], now: int) -> None
     try:
         for name in names:
             try:
-                status = os.stat(name, dir_fd=descriptor)
-                is_fresh = now - status.st_mtime_ns < RACY_NS
-                if is_fresh or folder.states.get(name) != (status.st_ino, status.st_mtime_ns):
-                    folder.refs[name] = _read(name, descriptor)
-                    folder.states[name] = status.st_ino, -1 if is_fresh else status.st_mtime_ns
+                known = folder.states.get(name)
+                if known is not None:
+                    status = os.stat(name, dir_fd=descriptor)
+                    if known == (status.st_ino, status.st_mtime_ns) and now - status.st_mtime_ns >= RACY_NS:
+                        continue
+                folder.refs[name], inode, stamp = _read(name, descriptor)
+                folder.states[name] = inode, stamp if now - stamp >= RACY_NS else -1
             except OSError:  # removed while we looked, or not to be read by us
                 folder.refs.pop(name, None)
                 folder.states.pop(name, None)
@@ -135,10 +137,13 @@ def _read_all(place: str, folder: RefFolder, names: list[str], now: int) -> None
         os.close(descriptor)
 
 
-def _read(name: str, folder: int) -> str:
+def _read(name: str, folder: int) -> tuple[str, int, int]:
+    """Content, inode and time of a file."""
     descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK, dir_fd=folder)
     try:
-        return os.read(descriptor, _LONGEST).decode(errors="replace").strip()
+        status = os.fstat(descriptor)
+        content = os.read(descriptor, _LONGEST).decode(errors="replace").strip()
+        return content, status.st_ino, status.st_mtime_ns
     finally:
         os.close(descriptor)
 
