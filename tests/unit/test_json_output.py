@@ -1,8 +1,10 @@
 """Values as JSON: written fast where that is possible, and the same where it is not."""
 
 import json
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +36,15 @@ VALUES = [
 
 
 @pytest.mark.parametrize("value", VALUES)
-def test_what_is_printed_is_what_the_plain_value_is(value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    printed: list[str] = []
-    monkeypatch.setattr("sys.stdout.write", printed.append)
+def test_what_is_printed_is_what_the_plain_value_is(value: Any, capsys: pytest.CaptureFixture[str]) -> None:
     print_json(value)
-    monkeypatch.undo()
-    text = "".join(printed)
+    text = capsys.readouterr().out
     assert text.endswith("\n")
     assert text.encode(), "what no terminal can take is escaped"
     assert json.loads(text, parse_constant=pytest.fail) == json.loads(json.dumps(plain(value)))
+
+
+def test_json_goes_where_there_is_no_file_as_well() -> None:
+    with redirect_stdout(StringIO()) as text:
+        print_json(["ä"])
+    assert text.getvalue() == '[\n  "ä"\n]\n'

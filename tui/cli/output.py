@@ -41,8 +41,18 @@ def print_json(value: Any) -> None:
         # keys that are no text, large numbers, broken text that cannot be written unless it is escaped
         print_line(json.dumps(plain(value), indent=2, allow_nan=False))
     else:
+        _print_bytes(data)
+
+
+def _print_bytes(data: bytes) -> None:
+    """UTF-8 on standard output, without a copy of it as text where there is a file below."""
+    binary = getattr(sys.stdout, "buffer", None)
+    if binary is None:
         sys.stdout.write(data.decode())
+    else:
         sys.stdout.flush()
+        binary.write(data)
+    sys.stdout.flush()
 
 
 def _plain_rest(value: Any) -> Any:
