@@ -22,7 +22,7 @@ _MODULES = {
     "adapters": "tui.cli.adapters",
     "log": "tui.cli.log",
     "blame": "tui.cli.blame",
-    "bisect": "tui.cli.bisect",
+    "bisect": "tui.cli.bisecting.command",
     "run": "tui.cli.running",
     "stop": "tui.cli.running",
     "logs": "tui.cli.running",

@@ -14,7 +14,7 @@ import duckdb
 from tests.unit.store_repos import finetui_project
 from tui.core.experiments import Experiment, flat_values
 from tui.store import GitStore
-from tui.store.query import QueryEngine
+from tui.store.sql.query import QueryEngine
 
 T = TypeVar("T")
 MEAN = "SELECT avg(value) FROM metrics WHERE key = 'test/exact_match'"

@@ -15,8 +15,8 @@ from tui.core.catalogue import Cataloguer
 from tui.core.columns import choose_columns, sort_key
 from tui.core.filters import parse_filter
 from tui.store import GitStore
-from tui.store.points import LinesDecoder
-from tui.store.tail import Tail
+from tui.store.series.points import LinesDecoder
+from tui.store.series.tail import Tail
 
 T = TypeVar("T")
 _LINE = {"train/loss": 1.0, "train/learning_rate": 1e-4, "train/grad_norm": 0.5}

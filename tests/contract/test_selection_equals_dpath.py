@@ -8,8 +8,8 @@ import dpath.options
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui.store.documents import BadDocumentError, Document, as_json
-from tui.store.selection import select
+from tui.store.parsing.documents import BadDocumentError, Document, as_json
+from tui.store.parsing.selection import select
 
 NAMES = st.sampled_from(["a", "b", "c", "lr", "0", "1", "a.b", "x y", "é", "a*", "[a]", ""])
 ODD_NAMES = NAMES | st.sampled_from([1, 2.5, True, None])

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from tui.store.documents import BadDocumentError, parse
+from tui.store.parsing.documents import BadDocumentError, parse
 
 REFUSED = "refused"
 LIST = Path(__file__).with_name("yaml_scalars.txt")

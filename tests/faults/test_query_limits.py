@@ -12,7 +12,7 @@ import pytest
 from tests.unit.store_repos import finetui_project
 from tui.core.errors import UserError
 from tui.store import GitStore
-from tui.store.query_process import MAX_MEMORY
+from tui.store.sql.process import MAX_MEMORY
 
 HIDDEN = "elderberry"
 

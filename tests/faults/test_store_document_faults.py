@@ -12,7 +12,7 @@ from tests.unit.store_repos import Content, RepoBuilder
 from tui.__main__ import main
 from tui.core.experiments import Experiment
 from tui.store import GitStore
-from tui.store.files import MAX_PIPELINE_BYTES
+from tui.store.git.files import MAX_PIPELINE_BYTES
 
 Capture = pytest.CaptureFixture[str]
 PARAMS = {"params.yaml": {"a": 1}}

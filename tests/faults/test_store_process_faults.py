@@ -20,7 +20,7 @@ from tui.__main__ import main
 from tui.core.experiments import Experiment
 from tui.store import GitStore
 from tui.store.cache_file import CACHE_FOLDER
-from tui.store.resolver import Resolver
+from tui.store.layouts.resolver import Resolver
 
 Capture = pytest.CaptureFixture[str]
 ANSWERS = """
@@ -40,7 +40,7 @@ def builder(tmp_path: Path) -> RepoBuilder:
 def use(monkeypatch: pytest.MonkeyPatch, *command: str, answer_s: float = 30.0) -> None:
     """Ask another program than DVC for layouts."""
     resolver = Resolver(command, answer_s)
-    monkeypatch.setattr("tui.store.layouts.shared_resolver", lambda: resolver)
+    monkeypatch.setattr("tui.store.layouts.lookup.shared_resolver", lambda: resolver)
 
 
 def plain_rows(root: Path) -> list[Experiment]:

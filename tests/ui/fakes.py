@@ -11,12 +11,12 @@ from tui.core.adapters import StoredAdapter
 from tui.core.changes import DataChange, StageChange
 from tui.core.examples import ExampleComparison, Score
 from tui.core.experiments import Experiment
-from tui.core.lineage import Line
+from tui.core.history.lineage import Line
 from tui.core.ports import FileChange, QueryResult
 from tui.core.queries import SavedQuery, SqlColumn
 from tui.core.runs import LaunchPlan, Run, RunRequest, StagePlan
 from tui.core.series import Event, Sample, Series, SeriesSummary
-from tui.store.summaries import summarize_all
+from tui.store.series.summaries import summarize_all
 
 _PATIENCE_S = 10
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.core.bisect import Mark, earlier_breaks, search
-from tui.core.condition import parse_condition
 from tui.core.errors import UsageError
+from tui.core.history.bisect import Mark, earlier_breaks, search
+from tui.core.history.condition import parse_condition
 
 
 def _run(marks: list[Mark | None], first_bad: int, untestable: frozenset[int] = frozenset()) -> tuple[int | None, int]:

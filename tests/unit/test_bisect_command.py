@@ -11,8 +11,8 @@ import pytest
 
 from tests.unit.store_repos import RepoBuilder, make_run
 from tui.cli import running
-from tui.cli.bisect import bisect
-from tui.cli.bisect_session import SessionFile
+from tui.cli.bisecting.command import bisect
+from tui.cli.bisecting.session import SessionFile
 from tui.cli.context import Context
 from tui.cli.parser import build_parser
 from tui.core.errors import UsageError, UserError

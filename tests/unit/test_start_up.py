@@ -62,7 +62,7 @@ def test_the_list_as_json_loads_what_it_needs(builder: RepoBuilder) -> None:
     names = modules_of(builder.root, "experiments", "--json")
     assert not SLOW & names
     assert not {name for name in names if name.startswith(("tui.core.columns", "tui.core.filters", "tui.core.methods"))}
-    assert "tui.store.row_cache" in names
+    assert "tui.store.git.row_cache" in names
 
 
 def test_the_version_loads_no_store(builder: RepoBuilder) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.unit.store_repos import RepoBuilder, add_experiment, finetui_project
 from tui.store import GitStore, cache_file
 from tui.store.cache_file import CACHE_FOLDER, CacheFile
-from tui.store.row_cache import CommitRow, RowCache, decode_row, encode_row
+from tui.store.git.row_cache import CommitRow, RowCache, decode_row, encode_row
 
 TABLES = ("rows", "layouts")
 ROOT = Path(__file__).resolve().parents[2]
@@ -322,7 +322,7 @@ def test_rows_with_missing_objects_are_not_kept(tmp_path: Path) -> None:
 
 
 def test_a_live_store_answers_before_it_has_read_all(builder: RepoBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.store.commits._LIVE_S", 0.0)
+    monkeypatch.setattr("tui.store.git.commits._LIVE_S", 0.0)
     live = GitStore(builder.root, is_live=True)
     first = live.experiments()
     waiting = [row for row in first if row.is_pending and row.kind == "experiment"]
@@ -339,5 +339,5 @@ def test_a_live_store_answers_before_it_has_read_all(builder: RepoBuilder, monke
 
 def test_a_live_store_shows_what_is_kept_at_once(builder: RepoBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = GitStore(builder.root).experiments()
-    monkeypatch.setattr("tui.store.commits._LIVE_S", 0.0)
+    monkeypatch.setattr("tui.store.git.commits._LIVE_S", 0.0)
     assert GitStore(builder.root, is_live=True).experiments() == expected

@@ -16,12 +16,12 @@ from tui.core.experiments import Experiment
 from tui.core.series import Event, Recording, Series, SeriesSummary
 from tui.store import GitStore
 from tui.store.cache_file import CACHE_FOLDER
-from tui.store.layouts import Layouts
-from tui.store.series_cache import Entry, SeriesCache
-from tui.store.series_reader import SeriesReader
-from tui.store.series_sources import Source
-from tui.store.summaries import summarize
-from tui.store.thinning import thin
+from tui.store.layouts.lookup import Layouts
+from tui.store.series.cache import Entry, SeriesCache
+from tui.store.series.reader import SeriesReader
+from tui.store.series.sources import Source
+from tui.store.series.summaries import summarize
+from tui.store.series.thinning import thin
 
 NUMBERS = st.floats(-1e308, 1e308) | st.sampled_from([0.0, -0.0, 1e308, -1e308, 5e-324])
 VALUES = NUMBERS | st.just(math.nan)

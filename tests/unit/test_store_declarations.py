@@ -9,15 +9,15 @@ from typing import Any
 import dpath
 import pytest
 from dpath.exceptions import FilteredValue, InvalidGlob, InvalidKeyName, PathNotFound
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.store_repos import Content, RepoBuilder, lock
 from tui.core.experiments import Experiment
 from tui.store import GitStore
-from tui.store.documents import BadDocumentError, Documents, parse, parse_document, parse_metrics
-from tui.store.files import FolderFiles
-from tui.store.selection import pick, select
+from tui.store.git.files import FolderFiles
+from tui.store.parsing.documents import BadDocumentError, Documents, parse, parse_document, parse_metrics
+from tui.store.parsing.selection import pick, select
 
 ONE = "1a" * 16
 TWO = "2b" * 16
@@ -203,6 +203,7 @@ def dpath_says(document: Any, keys: list[str]) -> Any:
 
 @settings(max_examples=400, deadline=None)
 @given(st.dictionaries(NAMES, TREES, max_size=3), st.lists(KEYS, min_size=1, max_size=3))
+@example({"a": {"a": [0]}}, ["a", "a.a"])
 def test_tracked_keys_are_those_of_dpath(document: dict[str, Any], keys: list[str]) -> None:
     before = json.dumps(document)
     try:

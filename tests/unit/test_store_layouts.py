@@ -12,7 +12,7 @@ import pytest
 from tests.unit.store_repos import Content, RepoBuilder
 from tui.core.experiments import Experiment
 from tui.store import GitStore
-from tui.store.resolver import PROGRAM, Answer, Resolver
+from tui.store.layouts.resolver import PROGRAM, Answer, Resolver
 
 PIPELINE = """\
 vars:
@@ -61,14 +61,14 @@ def builder(tmp_path: Path) -> RepoBuilder:
 @pytest.fixture
 def resolver(monkeypatch: pytest.MonkeyPatch) -> CountingResolver:
     found = CountingResolver()
-    monkeypatch.setattr("tui.store.layouts.shared_resolver", lambda: found)
+    monkeypatch.setattr("tui.store.layouts.lookup.shared_resolver", lambda: found)
     return found
 
 
 def use(monkeypatch: pytest.MonkeyPatch, program: str, answer_s: float = 20.0) -> None:
     """Let another program stand for DVC's."""
     found = Resolver([sys.executable, "-c", program], answer_s)
-    monkeypatch.setattr("tui.store.layouts.shared_resolver", lambda: found)
+    monkeypatch.setattr("tui.store.layouts.lookup.shared_resolver", lambda: found)
 
 
 def by_label(store: GitStore) -> dict[str, Experiment]:
@@ -198,7 +198,7 @@ def test_without_dvc_a_row_shows_what_is_plain_to_see(
 def test_a_program_that_cannot_be_started_is_told_once(builder: RepoBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
     builder.commit({"dvc.yaml": PLAIN, "m.json": {"n": 1}})
     found = Resolver(["/no/such/program"])
-    monkeypatch.setattr("tui.store.layouts.shared_resolver", lambda: found)
+    monkeypatch.setattr("tui.store.layouts.lookup.shared_resolver", lambda: found)
     row = GitStore(builder.root).resolve("HEAD")
     assert row.metrics == {"m.json": {"n": 1}}
     assert "/no/such/program" in (row.error or "")
@@ -242,7 +242,7 @@ def test_leaving_does_not_wait_for_dvc(builder: RepoBuilder) -> None:
     builder.commit(FILES)
     program = (
         "import sys, time\nfrom pathlib import Path\nfrom tui.store import GitStore\n"
-        "import tui.store.layouts as layouts\nfrom tui.store.resolver import Resolver\n"
+        "import tui.store.layouts.lookup as layouts\nfrom tui.store.layouts.resolver import Resolver\n"
         "slow = Resolver([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
         "layouts.shared_resolver = lambda: slow\n"
         f"rows = GitStore(Path({str(builder.root)!r}), is_live=True).experiments()\n"

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from tests.unit.store_repos import RepoBuilder, lock
 from tui.core.series import Recording
 from tui.store import GitStore
-from tui.store.layout import OutFile
-from tui.store.series_sources import Source
-from tui.store.table_points import TableDecoder
-from tui.store.tail import Tail
+from tui.store.layouts.layout import OutFile
+from tui.store.series.sources import Source
+from tui.store.series.table_points import TableDecoder
+from tui.store.series.tail import Tail
 
 Points = dict[str, list[tuple[float, float]]]
 
@@ -148,7 +148,7 @@ def test_a_lone_quote_does_not_hold_a_table_for_ever() -> None:
 
 
 def test_a_live_table_that_is_large_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.store.tail._CHUNK_BYTES", 50)
+    monkeypatch.setattr("tui.store.series.tail._CHUNK_BYTES", 50)
     path = tmp_path / "logs.csv"
     rows = "".join(f"{step},{step * 2}\n" for step in range(100))
     path.write_text(f"step,a\n{rows}100,")
@@ -328,7 +328,7 @@ def test_one_broken_file_does_not_hide_the_others(builder: RepoBuilder, monkeypa
     pipeline = "plots:\n- bad.json\n- huge.csv\n- good.csv\n"
     files = {"bad.json": "{", "huge.csv": "step,a\n" + "1,2\n" * 100, "good.csv": "step,a\n1,2\n"}
     builder.commit({"dvc.yaml": pipeline, **files})
-    monkeypatch.setattr("tui.store.files.MAX_BYTES", 300)
+    monkeypatch.setattr("tui.store.git.files.MAX_BYTES", 300)
     assert series(builder) == {("good", "a"): [(1, 2)]}
 
 
@@ -338,7 +338,7 @@ def test_a_file_in_the_dvc_cache_that_is_too_large_is_not_read(
     outs = {f"{name}.csv": builder.cache(b"step,a\n" + b"1,2\n" * rows) for name, rows in (("huge", 100), ("good", 1))}
     pipeline = "stages:\n  fit:\n    cmd: x\n    plots: [huge.csv, good.csv]\n"
     builder.commit({"dvc.yaml": pipeline, "dvc.lock": lock({"fit": outs})})
-    monkeypatch.setattr("tui.store.series_places.MAX_SERIES_BYTES", 300)
+    monkeypatch.setattr("tui.store.series.places.MAX_SERIES_BYTES", 300)
     assert series(builder) == {("good", "a"): [(1, 2)]}
 
 

@@ -14,8 +14,8 @@ from tests.unit.store_repos import TEMPLATE, RepoBuilder, add_experiment, finetu
 from tui.core.errors import UsageError, UserError
 from tui.core.queries import QueryError, place_in
 from tui.store import GitStore
-from tui.store.query import QueryEngine
-from tui.store.schema import SCHEMA
+from tui.store.sql.query import QueryEngine
+from tui.store.sql.schema import SCHEMA
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.store_repos import RepoBuilder
-from tui.store import loose_refs
+from tui.store.git import loose_refs
+from tui.store.git.refs import RefReader, Refs
 from tui.store.project import open_project
-from tui.store.refs import RefReader, Refs
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from tests.unit.store_repos import RepoBuilder, finetui_project, lock, make_run
 from tui.core.experiments import Experiment
 from tui.core.series import Event, Recording, Sample, Series
 from tui.store import GitStore
-from tui.store.points import LinesDecoder
-from tui.store.table_points import TableDecoder
-from tui.store.tail import Tail
+from tui.store.series.points import LinesDecoder
+from tui.store.series.table_points import TableDecoder
+from tui.store.series.tail import Tail
 
 METRICS = "data/metrics/train"
 

@@ -9,8 +9,8 @@ import pytest
 
 from tui.core.experiments import Experiment
 from tui.core.series import Series
-from tui.store.schema import SCHEMA
-from tui.store.series_table import SeriesTable
+from tui.store.series.table import SeriesTable
+from tui.store.sql.schema import SCHEMA
 
 A, B = Experiment("a" * 40, "experiment", "one"), Experiment("b" * 40, "experiment", 'it\'s "two"')
 LOSS = Series("train", "train/loss", array("d", [1, 2, 3]), array("d", [0.5, math.nan, 1e300]))

@@ -16,8 +16,8 @@ from tui.core.ports import QueryResult
 from tui.core.queries import QueryError
 from tui.core.runs import Run, StageProgress
 from tui.core.series import Event, Sample, Series, SeriesSummary
-from tui.store.query import QueryEngine
-from tui.store.query_wire import Request, decode_answer, decode_request, encode_answer, encode_request
+from tui.store.sql.query import QueryEngine
+from tui.store.sql.wire import Request, decode_answer, decode_request, encode_answer, encode_request
 
 HOSTILE = [
     "",

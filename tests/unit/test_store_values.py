@@ -12,9 +12,9 @@ from pipeline.contract.yaml12 import load_yaml
 from tests.unit.store_repos import Content, RepoBuilder, lock
 from tui.core.experiments import Experiment
 from tui.store import GitStore
-from tui.store.documents import parse
-from tui.store.dvc_files import Locked, parse_lock
-from tui.store.plain_yaml import load_plain_yaml
+from tui.store.layouts.dvc_files import Locked, parse_lock
+from tui.store.parsing.documents import parse
+from tui.store.parsing.plain_yaml import load_plain_yaml
 
 
 def read(root: Path, files: Mapping[str, Content]) -> Experiment:

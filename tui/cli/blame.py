@@ -8,8 +8,10 @@ from tui.cli.context import Context
 from tui.cli.diffing import diff_as_json, print_diff
 from tui.cli.log import point_json, room_beside, shorten
 from tui.cli.output import print_json, print_line, print_table, visible
-from tui.core.blame import Move
-from tui.core.blame_text import (
+from tui.core.errors import UsageError
+from tui.core.experiments import Experiment
+from tui.core.history.blame import Move
+from tui.core.history.blame_text import (
     cause_text,
     change_text,
     count,
@@ -19,13 +21,11 @@ from tui.core.blame_text import (
     value_text,
     way,
 )
-from tui.core.blaming import Blame, find_move, points_since, read_noise
-from tui.core.errors import UsageError
-from tui.core.experiments import Experiment
+from tui.core.history.blaming import Blame, find_move, points_since, read_noise
+from tui.core.history.metric_history import Point, trace
+from tui.core.history.noise import Noise
+from tui.core.history.walking import find, walk
 from tui.core.keys import Key
-from tui.core.metric_history import Point, trace
-from tui.core.noise import Noise
-from tui.core.walking import find, walk
 
 _NUM_SHOWN = 12
 _BESIDE = 32

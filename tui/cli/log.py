@@ -9,14 +9,14 @@ from typing import Any
 
 from tui.cli.context import Context
 from tui.cli.output import print_error, print_json, print_line, print_table, raw, visible
-from tui.core.blame_text import change_text, count, note, value_text, way
 from tui.core.comparison import metric_cell
 from tui.core.errors import UsageError
 from tui.core.experiments import Experiment
+from tui.core.history.blame_text import change_text, count, note, value_text, way
+from tui.core.history.metric_history import Folded, Point, find_key, fold, trace
+from tui.core.history.walking import find, walk
 from tui.core.keys import MISSING, Key
-from tui.core.metric_history import Folded, Point, find_key, fold, trace
 from tui.core.values import as_float
-from tui.core.walking import find, walk
 
 _HEADERS = ("commit", "date", "value", "", "", "subject")
 _RAW_HEADERS = ("rev", "date", "refs", "name", "value", "delta", "verdict", "note", "num_folded", "subject")

@@ -10,7 +10,7 @@ from tui.core.adapters import StoredAdapter
 from tui.core.changes import DataChange, StageChange
 from tui.core.examples import ExampleComparison, Score
 from tui.core.experiments import Experiment
-from tui.core.lineage import Line
+from tui.core.history.lineage import Line
 from tui.core.queries import SavedQuery, SqlColumn
 from tui.core.runs import LaunchPlan, Run, RunRequest, StagePlan
 from tui.core.series import Event, Sample, Series, SeriesSummary

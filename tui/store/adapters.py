@@ -12,7 +12,7 @@ from pipeline.contract.problems import StageError
 from pipeline.contract.stages import STAGES
 from tui.core.adapters import StoredAdapter
 from tui.store.dvc_cache import DvcCache
-from tui.store.dvc_files import Outs
+from tui.store.layouts.dvc_files import Outs
 
 _FAMILY = {"use_dora": "dora", "use_rslora": "rslora"}
 

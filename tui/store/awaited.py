@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 
 from tui.store.dvc_cache import DvcCache
-from tui.store.loose_refs import RACY_NS
+from tui.store.git.loose_refs import RACY_NS
 
 _PARTS = ("files/md5", "")  # DVC 2 kept its cache one level higher
 

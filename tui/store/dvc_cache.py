@@ -7,10 +7,10 @@ from pathlib import Path
 
 import orjson
 
-from tui.store.documents import Documents
-from tui.store.dvc_files import Outs, read_hashes
-from tui.store.files import Files
-from tui.store.layout import Layout
+from tui.store.git.files import Files
+from tui.store.layouts.dvc_files import Outs, read_hashes
+from tui.store.layouts.layout import Layout
+from tui.store.parsing.documents import Documents
 
 _MD5 = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
 

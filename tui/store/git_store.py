@@ -3,8 +3,7 @@
 from __future__ import annotations  # most of what the methods speak of is loaded only when it is asked for
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,17 +12,18 @@ from tui.core.errors import UserError
 from tui.core.experiments import Experiment
 from tui.store.awaited import AwaitedFiles
 from tui.store.cache_file import CACHE_FOLDER, CacheFile
-from tui.store.commits import CommitReader
-from tui.store.documents import Documents
 from tui.store.dvc_cache import DvcCache
 from tui.store.dvc_tasks import DvcTasks
-from tui.store.history import History, Snapshot
-from tui.store.layouts import TABLE as LAYOUTS
-from tui.store.layouts import Layouts
+from tui.store.git.commits import CommitReader
+from tui.store.git.history import History
+from tui.store.git.row_cache import TABLE, RowCache
+from tui.store.layouts.lookup import TABLE as LAYOUTS
+from tui.store.layouts.lookup import Layouts
+from tui.store.listing import Listing
 from tui.store.live import LiveRuns
 from tui.store.names import Names
+from tui.store.parsing.documents import Documents
 from tui.store.project import find_project, open_project
-from tui.store.row_cache import TABLE, RowCache
 from tui.store.values import ValueReader
 from tui.store.workspace import Workspace
 
@@ -31,18 +31,19 @@ if TYPE_CHECKING:
     from tui.core.adapters import StoredAdapter
     from tui.core.changes import DataChange, StageChange
     from tui.core.examples import ExampleComparison, Score
-    from tui.core.lineage import Line
+    from tui.core.history.lineage import Line
     from tui.core.ports import FileChange, QueryResult
     from tui.core.queries import SavedQuery, SqlColumn
     from tui.core.runs import Run
     from tui.core.series import Event, Recording, Sample, Series, SeriesSummary
-    from tui.store.curves import CurveReader
-    from tui.store.files import Files
-    from tui.store.lineage import Lineage
-    from tui.store.query_client import QueryClient
-    from tui.store.samples import SamplesReader
-    from tui.store.series_cache import SeriesCache
-    from tui.store.series_reader import SeriesReader
+    from tui.store.git.files import Files
+    from tui.store.git.lineage import Lineage
+    from tui.store.results import Results
+    from tui.store.series.cache import SeriesCache
+    from tui.store.series.curves import CurveReader
+    from tui.store.series.reader import SeriesReader
+    from tui.store.series.samples import SamplesReader
+    from tui.store.sql.client import QueryClient
 
 __all__ = ["NUM_COMMITS", "GitStore", "find_project"]
 
@@ -69,18 +70,16 @@ class GitStore:
         self._commits = CommitReader(self._project, values, rows, AwaitedFiles(cache), is_live)
         self._workspace = Workspace(self._project, values)
         self._history = History(self._project, self._commits, num_commits)
-        self._live = LiveRuns(values, self._commits)
-        self._tasks = DvcTasks(self._project.root)
+        self._listing = Listing(LiveRuns(values, self._commits), DvcTasks(self._project.root), self._commits)
         self._names = Names(self._project, self._history, self._commits)
         self._cache, self._layouts = cache, layouts
-        self._directories: dict[str, Path] = {}  # run id, or stash commit of DVC -> clone, of what is a row of its own
 
     # What the table of experiments needs not is loaded when it is asked for: that is what a command's time goes into.
 
     @cached_property
     def _series(self) -> SeriesReader:
-        from tui.store.dvclive_folders import DvcliveFolders
-        from tui.store.series_reader import Readers, SeriesReader
+        from tui.store.series.dvclive_folders import DvcliveFolders
+        from tui.store.series.reader import Readers, SeriesReader
 
         folders = DvcliveFolders(self._project, self._commits.trees)
         readers = Readers(self._layouts, self._cache, self._commits, self._workspace, folders)
@@ -88,25 +87,25 @@ class GitStore:
 
     @cached_property
     def _decoded(self) -> SeriesCache:
-        from tui.store.series_cache import SeriesCache
+        from tui.store.series.cache import SeriesCache
 
         return SeriesCache(self._project.root / CACHE_FOLDER)
 
     @cached_property
     def _curves(self) -> CurveReader:
-        from tui.store.curves import CurveReader
+        from tui.store.series.curves import CurveReader
 
-        return CurveReader(self._series, self._decoded, self._lock, self._clone)
+        return CurveReader(self._series, self._decoded, self._lock, self._listing.clone)
 
     @cached_property
     def _samples(self) -> SamplesReader:
-        from tui.store.samples import SamplesReader
+        from tui.store.series.samples import SamplesReader
 
         return SamplesReader(self._layouts, self._cache, self._commits)
 
     @cached_property
     def _lineage(self) -> Lineage:
-        from tui.store.lineage import Lineage
+        from tui.store.git.lineage import Lineage
 
         return Lineage(self._project, self._history, self._commits)
 
@@ -123,46 +122,14 @@ class GitStore:
         """Workspace, commits and experiments, newest commit first, each commit followed by its experiments."""
         with self._lock:
             snapshot = self._history.read()
-            live = self._live_rows(runs, snapshot)
-            own_rows = {row.run_id for row in live}
-            told = {run.id: run for run in runs if run.error is not None and run.id not in own_rows}
-            rows = self._rows(snapshot, live, told) if live or told else snapshot.rows
-            return [self._workspace.experiment(snapshot.refs.head), *rows]
-
-    def _live_rows(self, runs: Sequence[Run], snapshot: Snapshot) -> list[Experiment]:
-        rows: list[Experiment] = []
-        for run in runs:
-            if run.is_active or not (run.id in snapshot.run_ids or run.rev in snapshot.revs):
-                rows.append(self._live.experiment(run))
-                self._directories[run.id] = run.directory
-            else:
-                self._directories.pop(run.id, None)
-        for task in self._tasks.read():
-            if (task.baseline, task.name) not in snapshot.names:
-                rows.append(self._live.dvc_experiment(task))
-                self._directories.update({task.rev: task.root} if task.root is not None else {})
-        return rows
-
-    def _rows(self, snapshot: Snapshot, live: list[Experiment], told: dict[str, Run]) -> Iterator[Experiment]:
-        hidden = {row.run_id for row in live}
-        for commit in self._with_baselines(snapshot, live):
-            yield commit
-            yield from (row for row in live if row.baseline == commit.rev)
-            for row in snapshot.experiments.get(commit.rev, ()):
-                if row.run_id is None or row.run_id not in hidden:
-                    yield _with_run(row, told.get(row.run_id or ""))
-
-    def _with_baselines(self, snapshot: Snapshot, live: list[Experiment]) -> list[Experiment]:
-        shown = {commit.rev for commit in snapshot.commits}
-        extra = dict.fromkeys(row.baseline for row in live if row.baseline and row.baseline not in shown)
-        return [*snapshot.commits, *(self._commits.experiment(rev, "commit") for rev in extra)]
+            return [self._workspace.experiment(snapshot.refs.head), *self._listing.rows(snapshot, runs)]
 
     def resolve(self, text: str, runs: Sequence[Run] = ()) -> Experiment:
         """What a name, branch, tag, `workspace`, `HEAD` or SHA prefix means; UsageError when none or several."""
         with self._lock:
             if text == "workspace":
                 return self._workspace.experiment(self._history.refs().head)
-            live = self._live_rows(runs, self._history.read()) if runs or self._tasks.read() else []
+            live = self._listing.live_rows(self._history.read(), runs) if self._listing.has_live_rows(runs) else []
             return self._names.resolve(text, live)
 
     def series(self, experiment: Experiment, directory: Path | None = None) -> list[Series]:
@@ -183,7 +150,7 @@ class GitStore:
 
     def _recording(self, experiment: Experiment, directory: Path | None) -> Recording:
         with self._lock:
-            return self._series.read(experiment, directory or self._clone(experiment))
+            return self._series.read(experiment, directory or self._listing.clone(experiment))
 
     def samples(self, experiment: Experiment, directory: Path | None = None) -> list[Sample]:
         """What its models answered to the fixed prompts as they learned; none when there are none locally."""
@@ -192,64 +159,39 @@ class GitStore:
 
     def adapters(self, experiment: Experiment) -> list[StoredAdapter]:
         """Adapters that its stages trained, in pipeline order; those whose manifest is there locally."""
-        from tui.store.adapters import CachePlace, FolderPlace, find_adapters
-
         with self._lock:
-            folder = self._folder(experiment)
-            if folder is not None:
-                return find_adapters(FolderPlace(folder))
-            try:
-                files = self._commits.files(experiment.rev)
-                return find_adapters(CachePlace(self._cache, self._cache.outs(files, self._layouts.of(files))))
-            except (KeyError, ValueError, OSError):
-                return []
+            return self._results.adapters(experiment)
 
     def predictions(self, experiment: Experiment) -> Any:
         """Per-example results as a polars frame; an empty one when there are none locally."""
-        from tui.store.predictions import read_predictions
-
-        place = self.predictions_file(experiment)
-        return read_predictions(place, experiment.label)
+        return self._results.predictions(experiment, self.predictions_file(experiment))
 
     def scores(self, experiment: Experiment) -> list[Score]:
         """Means of its per-example scores with confidence intervals; none when there are none locally."""
-        from tui.store.examples import scores_of
-
-        # most projects have none, and polars takes longer to import than all the rest
-        return [] if self.predictions_file(experiment) is None else scores_of(self.predictions(experiment))
+        return self._results.scores(experiment, self.predictions_file(experiment))
 
     def examples(
         self, baseline: Experiment, candidate: Experiment, key: str | None = None, limit: int = 1_000
     ) -> ExampleComparison:
         """Per-example results of two experiments joined by example."""
-        from tui.core.examples import ExampleComparison
-        from tui.store.examples import compare_examples
-
-        if self.predictions_file(baseline) is None and self.predictions_file(candidate) is None:
-            return ExampleComparison(0, 0)
-        return compare_examples(self.predictions(baseline), self.predictions(candidate), key, limit)
+        pair = [(row, self.predictions_file(row)) for row in (baseline, candidate)]
+        return self._results.examples(pair[0], pair[1], key, limit)
 
     def predictions_file(self, experiment: Experiment) -> Path | None:
         """File with the per-example results; None when there is none locally."""
-        from tui.store.predictions import find_predictions
-
         with self._lock:
-            folder = self._folder(experiment)
-            if folder is not None:
-                return find_predictions(folder)
-            try:
-                files = self._commits.files(experiment.rev)
-                return find_predictions(None, self._cache, self._cache.outs(files, self._layouts.of(files)))
-            except (KeyError, ValueError, OSError):
-                return None
+            return self._results.predictions_file(experiment)
+
+    @cached_property
+    def _results(self) -> Results:
+        from tui.store.results import Results
+
+        return Results(self._cache, self._layouts, self._commits, self._folder)
 
     def _folder(self, experiment: Experiment) -> Path | None:
         if experiment.kind == "workspace":
             return self.root
-        return self._clone(experiment)
-
-    def _clone(self, experiment: Experiment) -> Path | None:
-        return self._directories.get(experiment.run_id or experiment.rev)
+        return self._listing.clone(experiment)
 
     def lineage(self, rev: str, num_commits: int) -> list[Experiment]:
         """A commit and those before it on its first-parent line, newest first; UsageError for an unknown one."""
@@ -263,31 +205,31 @@ class GitStore:
 
     def changed_files(self, old: Experiment, new: Experiment) -> list[FileChange]:
         """Tracked files that differ; of a run that goes on those in its clone."""
-        from tui.store.changes import changed_between
+        from tui.store.git.changes import changed_between
 
         with self._lock:
-            return changed_between(self._project, old, new, self._clone)
+            return changed_between(self._project, old, new, self._listing.clone)
 
     def changed_data(self, old: Experiment, new: Experiment) -> list[DataChange]:
         """Dependencies and outputs whose hash differs; of folders also the files."""
-        from tui.store.changes import changed_data
+        from tui.store.git.changes import changed_data
 
         with self._lock:
             return changed_data(old, new, self._cache)
 
     def changed_stages(self, old: Experiment, new: Experiment) -> list[StageChange]:
         """Stages whose entry in dvc.lock differs, and in which part."""
-        from tui.store.stages import changed_stages
+        from tui.store.git.stages import changed_stages
 
         with self._lock:
             return changed_stages(self._tracked(old), self._tracked(new))
 
     def _tracked(self, experiment: Experiment) -> Files:
-        from tui.store.files import FolderFiles
+        from tui.store.git.files import FolderFiles
 
         if experiment.kind == "workspace":
             return self._workspace.files()
-        clone = self._clone(experiment)
+        clone = self._listing.clone(experiment)
         try:
             if clone is not None:
                 return FolderFiles(clone, self._commits.files(experiment.baseline or experiment.rev).pipelines())
@@ -306,38 +248,31 @@ class GitStore:
         parameters: Mapping[str, str] | None = None,
     ) -> QueryResult:
         """Rows of a read-only query over the tables of docs/sql.md, found by a process of its own."""
-        from tui.store.query_wire import Request
+        from tui.store.sql.wire import Request
 
         request = Request(sql, tuple(runs), limit, timeout_s, dict(parameters or {}))
         return self._queries.run(request, cancelled)
 
     @cached_property
     def _queries(self) -> QueryClient:
-        from tui.store.query_client import QueryClient
+        from tui.store.sql.client import QueryClient
 
         return QueryClient(self.root, self._num_commits)
 
     def saved_query(self, name: str, runs: Sequence[Run] = (), **parameters: str) -> QueryResult:
         """Rows of one of the application's own queries, which are the files in `sql/`."""
-        from tui.store.saved_queries import saved_query
+        from tui.store.sql.saved import saved_query
 
         return self.query(saved_query(name).sql, runs, _SAVED_LIMIT, _SAVED_TIMEOUT_S, None, parameters)
 
     def saved_queries(self) -> list[SavedQuery]:
         """The application's own queries, by name."""
-        from tui.store.saved_queries import saved_queries
+        from tui.store.sql.saved import saved_queries
 
         return saved_queries()
 
     def sql_tables(self) -> Mapping[str, Sequence[SqlColumn]]:
         """Tables that a query can name, with their columns."""
-        from tui.store.schema import SCHEMA
+        from tui.store.sql.schema import SCHEMA
 
         return SCHEMA
-
-
-def _with_run(row: Experiment, run: Run | None) -> Experiment:
-    """The row of a finished run, with the reason of its failure as the runner saw it."""
-    if run is None or run.error is None or row.error is not None:
-        return row
-    return replace(row, error=run.error)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import pygit2
 
 from tui.core.experiments import Experiment
-from tui.store.commits import CommitReader
 from tui.store.dvc_tasks import DvcTask
-from tui.store.files import PIPELINE, Files, FolderFiles
+from tui.store.git.commits import CommitReader
+from tui.store.git.files import PIPELINE, Files, FolderFiles
 from tui.store.values import ValueReader, Values
 from tui.store.workspace import latest_record, stage_fraction
 

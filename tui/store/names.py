@@ -8,10 +8,10 @@ import pygit2
 
 from tui.core.errors import UsageError
 from tui.core.experiments import Experiment
-from tui.store.commits import CommitReader
-from tui.store.history import History
+from tui.store.git.commits import CommitReader
+from tui.store.git.history import History
+from tui.store.git.refs import Refs
 from tui.store.project import Project
-from tui.store.refs import Refs
 
 _SHA = re.compile(r"[0-9a-f]{4,40}", re.IGNORECASE)
 _MAX_SHOWN = 8

@@ -6,7 +6,7 @@ from typing import Any
 from pipeline.contract import paths
 from tui.core.errors import UserError
 from tui.store.dvc_cache import DvcCache
-from tui.store.dvc_files import Outs
+from tui.store.layouts.dvc_files import Outs
 
 
 def find_predictions(folder: Path | None, cache: DvcCache | None = None, outs: Outs | None = None) -> Path | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pipeline.contract import paths
 from pipeline.contract.run_record import RunRecord, decode_run_record
 from pipeline.contract.stages import STAGES
-from tui.store.files import Files
+from tui.store.git.files import Files
 
 
 def records(files: Files) -> Iterator[RunRecord]:

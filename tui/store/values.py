@@ -4,14 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tui.store.documents import BadDocumentError, Documents, parse_document, parse_metrics
 from tui.store.dvc_cache import DvcCache
-from tui.store.dvc_files import Outs, read_hashes
-from tui.store.files import Files
-from tui.store.ignored import Ignored
-from tui.store.layouts import Layouts
-from tui.store.selection import pick, select
-from tui.store.trees import is_dvc_file
+from tui.store.git.files import Files
+from tui.store.git.trees import is_dvc_file
+from tui.store.layouts.dvc_files import Outs, read_hashes
+from tui.store.layouts.ignored import Ignored
+from tui.store.layouts.lookup import Layouts
+from tui.store.parsing.documents import BadDocumentError, Documents, parse_document, parse_metrics
+from tui.store.parsing.selection import pick, select
 
 _SHOWN_PROBLEMS = 3
 

@@ -9,10 +9,10 @@ from pipeline.contract.run_record import RunRecord, decode_run_record
 from pipeline.contract.series import decode_points
 from tui.core.experiments import Experiment, Status, has_run
 from tui.store.dvc_tasks import is_stage_running
-from tui.store.files import FolderFiles
+from tui.store.git.files import FolderFiles
+from tui.store.git.work_tree import WorkTree
 from tui.store.project import Project
 from tui.store.values import ValueReader
-from tui.store.work_tree import WorkTree
 
 _TAIL_BYTES = 4096
 _CLOCK_TOLERANCE_S = 2.0

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from tui.core.blaming import Blame, find_move, read_noise
 from tui.core.columns import metric_order
 from tui.core.experiments import Experiment
+from tui.core.history.blaming import Blame, find_move, read_noise
+from tui.core.history.metric_history import trace
+from tui.core.history.walking import walk
 from tui.core.keys import Key, all_keys
-from tui.core.metric_history import trace
 from tui.core.ports import Runner, Store
-from tui.core.walking import walk
 
 MAX_COMMITS = 5_000
 

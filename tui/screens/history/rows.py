@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from tui.core.blame_text import change_text, note, value_text
-from tui.core.blaming import Blame
-from tui.core.metric_history import Folded, Point, fold
+from tui.core.history.blame_text import change_text, note, value_text
+from tui.core.history.blaming import Blame
+from tui.core.history.metric_history import Folded, Point, fold
 from tui.core.values import as_float, format_delta
 from tui.widgets.chart import ChartSeries
 from tui.widgets.table import Cell, Column, ListRows

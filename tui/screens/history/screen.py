@@ -9,10 +9,10 @@ from textual.content import Content
 from textual.message import Message
 
 from tui.commands import Scope, bindings
-from tui.core.blame_text import cause_text, headline, noise_text, since_then, way
-from tui.core.blaming import Blame
 from tui.core.errors import UserError
 from tui.core.experiments import Experiment
+from tui.core.history.blame_text import cause_text, headline, noise_text, since_then, way
+from tui.core.history.blaming import Blame
 from tui.screens.acting import ActingScreen
 from tui.screens.base import Bench
 from tui.screens.compare.screen import CompareScreen

@@ -1,0 +1,1 @@
+"""Commits, refs and files of a Git repository, and what is kept of them."""

@@ -1,0 +1,1 @@
+"""Where params, metrics, plots, deps and outs of a revision are."""

@@ -1,0 +1,1 @@
+"""Curves: where they are, what is in them, what is kept of them."""

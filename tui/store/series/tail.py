@@ -1,0 +1,70 @@
+"""Follows a file of lines that is being written: reads what is new, awaits a torn line, starts over if replaced."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from tui.store.series.points import Decoder
+
+_ANCHOR_BYTES = 256
+_CHUNK_BYTES = 32 * 2**20
+Result = TypeVar("Result")
+
+
+class Tail(Generic[Result]):
+    """One file that may grow."""
+
+    def __init__(self, path: Path, make_decoder: Callable[[], Decoder[Result]]) -> None:
+        self._path, self._make_decoder = path, make_decoder
+        self._restart(None)
+
+    def _restart(self, identity: tuple[int, int] | None) -> None:
+        self._identity = identity
+        self._offset, self._stamp = 0, (-1, -1)
+        self._anchor = b""
+        self._decoder = self._make_decoder()
+        self._result = self._decoder.result()
+
+    def read(self) -> Result:
+        """All so far; the same objects as before if nothing has come."""
+        try:
+            status = self._path.stat()
+        except OSError:
+            self._restart(None)
+            return self._result
+        identity = (status.st_dev, status.st_ino)
+        if identity != self._identity or status.st_size < self._offset:
+            self._restart(identity)
+        stamp = (status.st_size, status.st_mtime_ns)
+        if stamp == self._stamp:
+            return self._result
+        self._stamp = stamp
+        data = self._new_data()
+        if data is None:
+            self._restart(identity)
+            self._stamp = stamp
+            data = self._new_data() or b""
+        while self._take(data) and len(data) >= _CHUNK_BYTES:
+            data = self._new_data() or b""
+        return self._result
+
+    def _new_data(self) -> bytes | None:
+        """Bytes after those that were read; None if those are no longer there, so that the file was written anew."""
+        start = self._offset - len(self._anchor)
+        try:
+            with self._path.open("rb") as file:
+                file.seek(start)
+                data = file.read(len(self._anchor) + _CHUNK_BYTES)
+        except OSError:
+            return b""
+        return data[len(self._anchor) :] if data.startswith(self._anchor) else None
+
+    def _take(self, data: bytes) -> bool:
+        """Decode complete lines; whether there were any."""
+        complete = data[: data.rfind(b"\n") + 1]
+        if complete:
+            self._decoder.feed(complete)
+            self._offset += len(complete)
+            self._anchor = (self._anchor + complete)[-_ANCHOR_BYTES:]
+            self._result = self._decoder.result()
+        return bool(complete)
