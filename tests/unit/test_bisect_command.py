@@ -39,6 +39,7 @@ class FakeRunner:
         self.dies_after_launch = False
         self.num_checks = 0
         self.outdated_revs: set[str] = set()
+        self.trouble: UserError | None = None
         self.problems: dict[str, str] = {}
         self._runs: list[Run] = []
 
@@ -56,6 +57,8 @@ class FakeRunner:
         """Some commits hold the results of other code."""
         assert list(results) == ["metrics.json"]
         self.num_checks += 1
+        if self.trouble is not None:
+            raise self.trouble
         return [StagePlan("train", True, "code", "train.py changed", None)] if rev in self.outdated_revs else []
 
     def launch(self, request: RunRequest) -> Run:
@@ -281,6 +284,52 @@ def test_a_search_that_leads_nowhere_gives_way_to_another(tmp_path: Path) -> Non
     with pytest.raises(UsageError, match="was given as good"):
         bench.search()
     assert bench.run(bench.revs[1], bench.revs[8], CONDITION) == 0
+
+
+@pytest.mark.parametrize("words", [("run",), ("status",), ("same",), ("other",), ("other", "start")])
+def test_trouble_that_passes_loses_no_tested_commit(tmp_path: Path, words: tuple[str, ...]) -> None:
+    bench = Bench(tmp_path / "p", [*GOOD_THEN_BAD[:4], "cancelled", *GOOD_THEN_BAD[5:]], range(9))
+    bench.runner.outdated_revs = set(bench.revs[1:8])
+    with pytest.raises(UserError, match="was cancelled"):
+        bench.search()
+    place = bench.builder.root / ".dvc/tmp/finetui/bisect.json"
+    value = json.loads(place.read_text())
+    del value["tested"][bench.revs[0]]  # a check that is still to be made
+    place.write_text(json.dumps(value))
+    before = place.read_bytes()
+    bench.runner.trouble = UserError("the disk is full")
+    ends = (bench.revs[0], bench.revs[8])
+    asked = {"same": (*ends, CONDITION), "other": (*ends, "test/accuracy >= 0.85")}
+    command = asked.get(words[0], words)
+    if words[1:] == ("start",):
+        command = ("start", *command)
+    with pytest.raises(UserError, match="disk is full"):
+        bench.run(*command)
+    assert place.read_bytes() == before
+
+
+def test_what_was_tested_survives_a_repeated_search_whose_end_failed(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "p", [*GOOD_THEN_BAD[:8], "failed"])
+    place = bench.builder.root / ".dvc/tmp/finetui/bisect.json"
+    for _ in range(2):
+        with pytest.raises(UserError, match="cannot be tested"):
+            bench.search()
+        assert set(json.loads(place.read_text())["tested"]) == {bench.revs[0], bench.revs[8]}
+    with pytest.raises(UserError, match="another bisection is kept"):
+        bench.run(bench.revs[0], bench.revs[7], CONDITION)
+    assert bench.launched == [0, 8]
+    assert bench.run("reset") == 0
+    assert bench.run(bench.revs[0], bench.revs[7], CONDITION) == 0
+
+
+def test_a_search_with_wrong_ends_does_not_replace_one_that_has_ended(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "p", GOOD_THEN_BAD, range(9))
+    assert bench.search() == 0
+    place = bench.builder.root / ".dvc/tmp/finetui/bisect.json"
+    before = place.read_bytes()
+    with pytest.raises(UsageError, match="was given as good"):
+        bench.run(bench.revs[6], bench.revs[8], CONDITION)
+    assert place.read_bytes() == before
 
 
 def test_nothing_runs_in_a_project_that_is_only_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -38,9 +38,8 @@ def _search(context: Context, options: argparse.Namespace, words: Sequence[str])
     with file.held():
         known = file.read()
         if known is not None and known.asks_same(session):
-            session = known
-        else:
-            refuse_another(context, file, known)
+            return _go_on(open_bisection(context, file, known), options)
+        refuse_another(context, file, known)
         return _go_on(begin(context, file, session), options)
 
 

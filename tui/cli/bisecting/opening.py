@@ -17,6 +17,7 @@ from tui.core.keys import Key, all_keys
 
 USAGE = "finetui bisect GOOD BAD 'test/exact_match >= 0.9', or see finetui bisect --help"
 _APART = "they have no commit in common; in a shallow clone: git fetch --unshallow"
+_FORGETS = "finetui bisect reset forgets it"
 _NONE = "finetui bisect start --good REV --bad REV CONDITION begins one"
 
 
@@ -55,26 +56,22 @@ def refuse_another(context: Context, file: SessionFile, known: Session | None) -
     """A bisection that has not ended is not thrown away by another one."""
     if known is None:
         return
+    told = f"{known.condition} from {known.good[:7]} to {known.bad[:7]}"
     try:
         state = open_bisection(context, file, known, keep=False).settle()
-    except UserError:
+    except UsageError:
         return  # its ends turned out to be wrong, or are gone: it leads nowhere
+    except UserError as error:
+        raise UserError("another bisection is kept, which cannot go on now", f"{told}: {error}", _FORGETS) from error
     if state is None or (state.first_bad is None and state.next is not None):
-        hint = "finetui bisect run goes on with it, finetui bisect reset forgets it"
-        raise UsageError(
-            "another bisection is under way", f"{known.condition} from {known.good[:7]} to {known.bad[:7]}", hint
-        )
+        raise UsageError("another bisection is under way", told, f"finetui bisect run goes on with it, {_FORGETS}")
 
 
 def begin(context: Context, file: SessionFile, session: Session) -> Bisection:
-    """Open it and keep it, unless its ends are wrong."""
-    bisection = open_bisection(context, file, session)
-    try:
-        bisection.settle()
-    except UserError:
-        file.remove()
-        raise
-    file.write(session)
+    """Open a new one; it takes the place of the one before only when its ends are known not to be wrong."""
+    bisection = open_bisection(context, file, session, keep=False)
+    bisection.settle()
+    bisection.keep_in(file)
     return bisection
 
 

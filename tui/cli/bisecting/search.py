@@ -15,6 +15,7 @@ from tui.core.history.lineage import Line
 from tui.core.runs import Run, RunRequest
 
 _AFTER_CANCEL = "finetui bisect run tries it again, finetui bisect skip leaves it out"
+_AFTER_FAILED_END = "finetui bisect reset forgets this bisection; then give another commit"
 
 
 class Bisection:
@@ -26,6 +27,11 @@ class Bisection:
         """Without a file nothing of what is found out is kept."""
         self.context, self._file, self.session = context, file, session
         self.line, self.merges, self._evidence = line.commits, line.merges, evidence
+
+    def keep_in(self, file: SessionFile) -> None:
+        """Keep what is known, and from now on what is found out."""
+        self._file = file
+        self._keep()
 
     def marks(self) -> list[Mark | None]:
         """What is known of each commit, hints that nobody has checked included."""
@@ -74,7 +80,8 @@ class Bisection:
             return False
         found = self.session.tested[commit.rev]
         if found.mark == "skip":
-            raise UserError(f"{commit.short_rev}, which was given as {wanted}, cannot be tested", found.reason)
+            title = f"{commit.short_rev}, which was given as {wanted}, cannot be tested"
+            raise UserError(title, found.reason, _AFTER_FAILED_END)
         if found.mark != wanted:
             has = f"its value is {found.value:g}" if found.value is not None else "it is not"
             hint = "choose another commit, or look along the history: finetui log"
