@@ -309,6 +309,21 @@ class TestDvcTasks:
         assert row.metrics == {}
         assert GitStore(builder.root).resolve("later").rev == stash
 
+    def test_what_was_never_started_has_no_curves_and_no_file_of_dvc_itself(self, builder: RepoBuilder) -> None:
+        pipeline = PIPELINE + "    plots:\n    - loss.csv:\n        x: step\n        y: loss\n        cache: false\n"
+        files = {"dvc.yaml": pipeline, "loss.csv": "step,loss\n1,3\n2,2\n"}
+        baseline = builder.commit({**FIRST, **files})
+        stash = builder.experiment("stash", baseline, {"params.yaml": "lr: 7\n", ".dvc/tmp/repro.dat": "q"})
+        builder.repository.references.delete(f"refs/exps/{baseline[:2]}/{baseline[2:]}/stash")
+        self.queue(builder.root / ".dvc/tmp/exps", "in", "later", stash, baseline)
+        store = GitStore(builder.root)
+        _, before, queued = store.experiments()
+        assert queued.name == "later"
+        assert [len(store.series(row)) for row in (before, queued)] == [1, 0]
+        assert [len(found) for found in store.summaries([before, queued])] == [1, 0]
+        assert store.curves([queued], "loss.csv", "loss", 10) == [None]
+        assert [change.path for change in store.changed_files(before, queued)] == ["params.yaml"]
+
     def test_a_task_whose_process_is_gone_is_lost(self, builder: RepoBuilder, exps: Path, stash: str) -> None:
         self.queue(exps, "processed", "x", stash, self.baseline(builder))
         assert rows(builder)[2].status == "running"

@@ -63,6 +63,11 @@ class Experiment:
         """First seven digits of the SHA."""
         return self.rev if self.rev == "workspace" else self.rev[:7]
 
+    @property
+    def is_queued(self) -> bool:
+        """Whether it has not begun: results in its commit, or in its folder, are those of its baseline."""
+        return self.kind == "experiment" and self.status == "queued"
+
 
 def has_run(metrics: Mapping[str, Any], deps: Mapping[str, str | None], outs: Mapping[str, str | None]) -> bool:
     """Whether any stage has left something behind: metrics, or hashes in dvc.lock; data that is only tracked is not."""

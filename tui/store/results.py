@@ -43,6 +43,8 @@ class Results:
         return None if outs is None else find_predictions(None, self._cache, outs)
 
     def _outs(self, experiment: Experiment) -> Outs | None:
+        if experiment.is_queued:
+            return None
         try:
             files = self._commits.files(experiment.rev)
             return self._cache.outs(files, self._layouts.of(files))

@@ -16,6 +16,8 @@ from tui.store.dvc_cache import DvcCache
 from tui.store.project import Project, open_project
 
 _STATUS = {"A": "added", "D": "deleted"}
+_OF_DVC = ".dvc/tmp/"
+"""What DVC keeps there goes into the commits of its queue, and is no work of anybody."""
 
 
 def changed_between(
@@ -55,7 +57,7 @@ def _change(project: Project, patch: Any) -> FileChange | None:
     delta = patch.delta
     sign = delta.status_char()
     path = delta.old_file.path if sign == "D" else delta.new_file.path
-    if not path.startswith(project.prefix):
+    if not path.startswith(project.prefix) or path.startswith(project.prefix + _OF_DVC):
         return None
     _, added, deleted = (0, 0, 0) if delta.is_binary else patch.line_stats
     return FileChange(path.removeprefix(project.prefix), _STATUS.get(sign, "modified"), added, deleted)

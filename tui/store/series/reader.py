@@ -48,6 +48,8 @@ class SeriesReader:
 
     def read(self, experiment: Experiment, directory: Path | None = None) -> Recording:
         """All series and events, stage by stage in the order of the pipeline."""
+        if experiment.is_queued:
+            return Recording()
         if experiment.kind == "workspace" and directory is None:
             return self._follow(self._workspace.files(), experiment)
         if directory is not None and directory.is_dir():
@@ -73,6 +75,8 @@ class SeriesReader:
 
     def entry(self, experiment: Experiment, known: Entry | None = None) -> Entry:
         """Sources of a commit; those that were not decoded yet are decoded."""
+        if experiment.is_queued:
+            return Entry((), ())
         key = self.entry_key(experiment)
         known = known or self._known.entries([key]).get(key)
         if known is None or any(self._cache.has(md5) for md5 in known.awaited):
@@ -131,8 +135,6 @@ class SeriesReader:
 
     def _follow(self, files: FolderFiles, experiment: Experiment) -> Recording:
         """Series of a folder; stages of a run that have not begun still have the baseline's there."""
-        if experiment.kind == "experiment" and experiment.status == "queued":
-            return Recording()
         live = experiment.kind == "experiment" and experiment.stage is not None
         skipped = stages_after(experiment.stage) if live and experiment.stage else frozenset()
         folders = self._live_folders.on_disk(files.root)

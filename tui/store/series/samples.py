@@ -47,6 +47,8 @@ class SamplesReader:
         """All samples, stage by stage; from a folder if there is one, else from the DVC cache."""
         if folder is not None and folder.is_dir():
             return list(self._follow(experiment, folder))
+        if experiment.is_queued:
+            return []
         try:
             files = self._commits.files(experiment.rev)
             outs = self._cache.outs(files, self._layouts.of(files))
