@@ -74,6 +74,16 @@ def test_values_that_are_the_same_to_a_person_are_the_same_param() -> None:
     assert names([run("a", 0, 0.5, lr=math.nan), run("b", 1, 0.6, lr=math.nan)]) == [["a", "b"]]
 
 
+def test_code_whose_hash_is_not_known_is_that_of_the_commit() -> None:
+    deps = {"data.csv": "1" * 32, "train.py": None}
+    a, b = run("a", 0, 0.5, deps=deps), run("b", 1, 0.6, deps=deps)
+    c, d = run("c", 2, 0.9, deps=deps, baseline="e" * 40), run("d", 3, 0.9, deps={**deps, "data.csv": "2" * 32})
+    assert names([a, b, c, d]) == [["a", "b"], ["c"], ["d"]]
+    made = {"data.csv": "1" * 32, "model.bin": None}
+    e, f = (run(name, n, 0.5, deps=made, outs={"model.bin": None}, baseline=name * 40) for n, name in enumerate("ef"))
+    assert names([e, f]) == [["e", "f"]]
+
+
 def test_other_code_is_another_experiment() -> None:
     a, b, c = run("a", 0, 0.5), run("b", 1, 0.6, baseline="e" * 40), run("c", 2, 0.7)
     assert names([a, b, c]) == [["a", "c"], ["b"]]

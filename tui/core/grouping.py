@@ -93,8 +93,8 @@ def format_spread(spread: Spread, key: str = "") -> str:
 def group_by_seed(experiments: Sequence[Experiment]) -> list[Group]:
     """Groups in the order of their first experiments.
 
-    Code counts as the same where all dependencies that no stage writes have the same hash; where none is known, where
-    the experiments were started from the same commit. The workspace is a repetition of nothing, nor is what has no
+    Code counts as the same where all dependencies that no stage writes have the same hash; where not all hashes are
+    known, the experiments must have been started from the same commit as well. The workspace is a repetition of nothing, nor is what has no
     metrics or did not run to its end.
     """
     groups: dict[Any, list[Experiment]] = {}
@@ -167,8 +167,10 @@ def _origin(experiment: Experiment) -> object:
     """What is equal for experiments with the same code and data."""
     if experiment.kind == "workspace" or experiment.status != "done" or not experiment.metrics:
         return experiment.rev, experiment.name, experiment.run_id
-    own = {path: known for path, known in experiment.deps.items() if known and not _is_made(path, experiment)}
-    return frozenset(own.items()) if own else experiment.baseline or experiment.rev
+    own = {path: known for path, known in experiment.deps.items() if not _is_made(path, experiment)}
+    if own and all(own.values()):
+        return frozenset(own.items())
+    return frozenset(own.items()), experiment.baseline or experiment.rev
 
 
 def _is_made(path: str, experiment: Experiment) -> bool:
