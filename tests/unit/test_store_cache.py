@@ -182,6 +182,54 @@ def test_another_one_that_writes_for_long_is_not_waited_for(place: Path, monkeyp
     assert file.get("rows", ["a", "b"]) == {"a": b"1", "b": b"2"}
 
 
+def test_tables_are_written_together_or_not_at_all(place: Path) -> None:
+    file = opened(place)
+    file.put_all({"rows": [("a", b"1")], "layouts": [("a", b"2")]})
+    with sqlite3.connect(place) as connection:
+        connection.execute("DROP TABLE layouts")
+    file.put_all({"rows": [("b", b"3")], "layouts": [("b", b"4")]})
+    assert opened(place).get("rows", ["a", "b"]) == {"a": b"1"}
+
+
+def test_a_key_may_be_any_text(place: Path) -> None:
+    keys = ["plain", "ü", os.fsdecode(b"caf\xe9/"), "\udce9", "\\udce9", "nul\0"]
+    opened(place).put("rows", [(key, str(number).encode()) for number, key in enumerate(keys)])
+    found = opened(place).get("rows", [*keys, "\udcff"])
+    assert found == {key: str(number).encode() for number, key in enumerate(keys)}
+
+
+@pytest.mark.parametrize("value", ["NULL", "'text'", "CAST(x'ff' AS TEXT)", "5", "x''"])
+def test_a_value_of_another_kind_is_none(place: Path, value: str) -> None:
+    file = opened(place)
+    file.put("rows", [("a", b"1"), ("b", b"2")])
+    with sqlite3.connect(place) as connection:
+        connection.execute(f"UPDATE rows SET value = {value} WHERE key = 'a'")  # noqa: S608 - ours
+    assert opened(place).get("rows", ["a", "b"]) == {"b": b"2"}
+
+
+def test_what_cannot_be_stored_harms_nothing(place: Path) -> None:
+    file = opened(place)
+    file.put("rows", [("a", b"1")])
+    odd: Any = [("b", None), ("c", "text"), ("d", b"4")]
+    file.put("rows", odd)
+    assert file.get("rows", "abcd") == {"a": b"1"}
+
+
+def test_a_folder_whose_name_is_no_text_has_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    builder = RepoBuilder(tmp_path / "p", os.fsdecode(b"caf\xe9"))
+    builder.write({"params.yaml": "a: 1\n"})
+    subprocess.run(["git", "add", "."], cwd=builder.git_root, check=True)
+    who = ["-c", "user.name=x", "-c", "user.email=x@example.com"]
+    subprocess.run(["git", *who, "commit", "-qm", "one"], cwd=builder.git_root, check=True)
+    first = GitStore(builder.root).experiments()
+    assert first[-1].params == {"params.yaml": {"a": 1}}
+    reads = count_reads(monkeypatch)
+    store = GitStore(builder.root)
+    assert store.experiments() == first
+    assert len(reads) == 1, "the workspace, which is never kept"
+    assert store.summaries(first) == [(), ()]
+
+
 # Rows
 
 
@@ -224,7 +272,7 @@ def test_not_a_number_comes_back() -> None:
 
 def test_two_projects_in_one_repository_have_rows_of_their_own(place: Path) -> None:
     file = opened(place)
-    one, other = RowCache(file, "one/"), RowCache(file, "other/")
+    one, other = RowCache(file, "one/", "1"), RowCache(file, "other/", "1")
     one.store({"a" * 40: row(subject="one")})
     assert other.load(["a" * 40]) == {}
     assert one.load(["a" * 40])["a" * 40].subject == "one"
@@ -232,8 +280,9 @@ def test_two_projects_in_one_repository_have_rows_of_their_own(place: Path) -> N
 
 def test_a_row_that_nobody_understands_is_read_again(place: Path) -> None:
     file = opened(place)
-    file.put("rows", [("a", b"=[1,2]"), ("b", b"=nonsense"), ("c", b""), ("d", b'~{"no": 1}')])
-    assert RowCache(file, "").load("abcd") == {}
+    values = {"a": b"=[1,2]", "b": b"=nonsense", "c": b"", "d": b'~{"no": 1}'}
+    file.put("rows", ((f"{rev}:1:", value) for rev, value in values.items()))
+    assert RowCache(file, "", "1").load("abcd") == {}
 
 
 # The cache in its place
@@ -268,6 +317,22 @@ def test_a_second_store_reads_only_what_is_new(builder: RepoBuilder, monkeypatch
     add_experiment(builder, str(builder.repository.head.target), 77)
     assert len(second.experiments()) == len(first) + 1
     assert len(reads) == 3, "the workspace, and the new one"
+
+
+@pytest.mark.parametrize("changed", ["VERSION", "dvc_version"])
+def test_an_upgrade_reads_all_anew(builder: RepoBuilder, monkeypatch: pytest.MonkeyPatch, changed: str) -> None:
+    first = GitStore(builder.root)
+    rows = first.experiments()
+    found = first.summaries(rows)
+    monkeypatch.setattr(f"tui.store.layouts.key.{changed}", 99 if changed == "VERSION" else lambda: "99.0")
+    reads = count_reads(monkeypatch)
+    second = GitStore(builder.root)
+    assert second.experiments() == rows
+    assert len(reads) == len(rows)
+    assert second._series.entries(rows) == {}
+    assert second.summaries(rows) == found
+    assert GitStore(builder.root).experiments() == rows
+    assert len(reads) == len(rows) + 1, "the workspace, which is never kept"
 
 
 def test_git_does_not_see_the_cache(builder: RepoBuilder) -> None:

@@ -239,6 +239,39 @@ def test_what_is_thrown_away_is_read_again(builder: RepoBuilder, lost: str) -> N
     assert everything(GitStore(builder.root)) == cold
 
 
+@pytest.mark.parametrize("table", ["entries", "summaries", "curves"])
+@pytest.mark.parametrize("asked", ["summaries", "curves"])
+def test_one_table_that_is_emptied_is_filled_again(
+    builder: RepoBuilder, monkeypatch: pytest.MonkeyPatch, table: str, asked: str
+) -> None:
+    def ask() -> Any:
+        store = GitStore(builder.root)
+        rows = experiments(store)
+        if asked == "summaries":
+            return store.summaries(rows)
+        return [one and points_of(one) for one in store.curves(rows, "train", "train/loss", 4)]
+
+    cold, counts = ask(), num_rows(builder)
+    with sqlite3.connect(builder.root / CACHE_FOLDER / f"{'curves' if table == 'curves' else 'series'}.sqlite") as file:
+        file.execute(f"DELETE FROM {table}")  # noqa: S608 - ours
+    assert ask() == cold
+    if (table, asked) != ("curves", "summaries"):  # which needs no points
+        assert num_rows(builder) == counts
+        monkeypatch.setattr(Source, "decode", refuse)
+        assert ask() == cold
+
+
+def test_an_entry_is_never_written_without_what_its_sources_hold(tmp_path: Path) -> None:
+    cache = SeriesCache(tmp_path)
+    assert cache.entries(["rev"]) == {}
+    with sqlite3.connect(tmp_path / "series.sqlite") as file:
+        file.execute("DROP TABLE entries")
+    cache.learn("key", Recording((series_of([(1, 2)]),)))
+    cache.learn_entry("rev", Entry(("key",)), is_final=True)
+    cache.flush()
+    assert SeriesCache(tmp_path).indexes(["key"]) == {}
+
+
 def test_points_that_vanish_while_the_store_is_open(builder: RepoBuilder) -> None:
     store = GitStore(builder.root)
     rows = experiments(store)

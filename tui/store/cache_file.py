@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +18,9 @@ _BUSY_S = 2.0
 _PAGE_BYTES = 16 * 1024  # a row of a commit has some thousand bytes
 _AT_ONCE = 5_000
 _CHECK_BYTES = 4
+_PASSING = (sqlite3.OperationalError, sqlite3.DataError, sqlite3.InterfaceError, OverflowError, UnicodeError, TypeError)
+"""Busy for too long, read-only, no space, a value that it cannot take: the file may be as good as before."""
+_FORM = "surrogatepass"
 Result = TypeVar("Result")
 
 
@@ -36,9 +39,13 @@ class CacheFile:
 
     def put(self, table: str, items: Iterable[tuple[str, bytes]]) -> None:
         """Store values, all or none of them."""
-        rows = [(key, _check(key, value) + value) for key, value in items]
+        self.put_all({table: items})
+
+    def put_all(self, tables: Mapping[str, Iterable[tuple[str, bytes]]]) -> None:
+        """Store values in several tables, all or none of them."""
+        rows = {table: found for table, items in tables.items() if (found := list(items))}
         if rows:
-            self._try(lambda connection: _store(connection, table, rows))
+            self._try(lambda connection: _store(connection, rows))
 
     def close(self) -> None:
         """Let go of the file; it is opened again when it is needed."""
@@ -54,8 +61,8 @@ class CacheFile:
                 if self._connection is None:
                     self._connection = self._open()
                 return work(self._connection)
-            except sqlite3.OperationalError:
-                return None  # busy for too long, read-only, no space: this time it goes without
+            except _PASSING:
+                return None  # this time it goes without
             except sqlite3.DatabaseError:
                 self.close()
                 self._remove()
@@ -132,20 +139,33 @@ def _make_folder(folder: Path) -> None:
 
 def _found(connection: sqlite3.Connection, table: str, wanted: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     for start in range(0, len(wanted), _AT_ONCE):
-        some = wanted[start : start + _AT_ONCE]
+        some = [_stored(key) for key in wanted[start : start + _AT_ONCE]]
         marks = ",".join("?" * len(some))
-        sql = f"SELECT key, value FROM {table} WHERE key IN ({marks})"  # noqa: S608 - the table is a name of ours
+        good = f"key IN ({marks}) AND typeof(value) = 'blob'"  # anything else is no value of ours
+        sql = f"SELECT key, value FROM {table} WHERE {good}"  # noqa: S608 - the table is a name of ours
         with closing(connection.execute(sql, some)) as rows:
-            for key, value in rows:
+            for stored, value in rows:
+                key = stored.decode(errors=_FORM) if isinstance(stored, bytes) else stored
                 if value[:_CHECK_BYTES] == _check(key, value[_CHECK_BYTES:]):
                     yield key, value[_CHECK_BYTES:]
 
 
-def _store(connection: sqlite3.Connection, table: str, rows: Sequence[tuple[str, bytes]]) -> None:
+def _store(connection: sqlite3.Connection, tables: Mapping[str, Iterable[tuple[str, bytes]]]) -> None:
     with _transaction(connection):
-        connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", rows)  # noqa: S608 - a name of ours
+        for table, items in tables.items():
+            rows = ((_stored(key), _check(key, value) + value) for key, value in items)
+            connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", rows)  # noqa: S608 - a name of ours
+
+
+def _stored(key: str) -> str | bytes:
+    """A key as SQLite takes it: one with a name that is no UTF-8 as bytes."""
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return key.encode(errors=_FORM)
+    return key
 
 
 def _check(key: str, value: bytes) -> bytes:
     """Check sum: what a power cut left half written is no value."""
-    return zlib.crc32(value, zlib.crc32(key.encode())).to_bytes(_CHECK_BYTES, "big")
+    return zlib.crc32(value, zlib.crc32(key.encode(errors=_FORM))).to_bytes(_CHECK_BYTES, "big")

@@ -17,6 +17,7 @@ from tui.store.dvc_tasks import DvcTasks
 from tui.store.git.commits import CommitReader
 from tui.store.git.history import History
 from tui.store.git.row_cache import TABLE, RowCache
+from tui.store.layouts.key import reading_version
 from tui.store.layouts.lookup import TABLE as LAYOUTS
 from tui.store.layouts.lookup import Layouts
 from tui.store.listing import Listing
@@ -66,7 +67,7 @@ class GitStore:
         layouts = Layouts(documents, file, is_live=is_live)
         cache = DvcCache(self._project.root, documents)
         values = ValueReader(documents, layouts, cache)
-        rows = RowCache(file, self._project.prefix)
+        rows = RowCache(file, self._project.prefix, reading_version())
         self._commits = CommitReader(self._project, values, rows, AwaitedFiles(cache), is_live)
         self._workspace = Workspace(self._project, values)
         self._history = History(self._project, self._commits, num_commits)

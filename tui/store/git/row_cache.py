@@ -42,16 +42,21 @@ class CommitRow:
 
 
 class RowCache:
-    """Rows by SHA in a file that several processes may share."""
+    """Rows by SHA in a file that several processes may share.
 
-    def __init__(self, file: CacheFile, prefix: str) -> None:
-        """The prefix is the path of the project in its repository: two projects see one commit differently."""
-        self._file, self._suffix = file, f":{prefix}" if prefix else ""
+    A row depends on the commit, on where the project is in it, and on how DVC and we find values in it. DVC's settings
+    outside the commit do not count: where its cache is decides only what is missing, which is awaited and looked for
+    anew by every process.
+    """
+
+    def __init__(self, file: CacheFile, prefix: str, version: str) -> None:
+        """The prefix is the path of the project in its repository, the version that of what finds values."""
+        self._file, self._suffix = file, f":{version}:{prefix}"
 
     def load(self, revs: Iterable[str]) -> dict[str, CommitRow]:
         """Rows that are there, by SHA."""
         stored = self._file.get(TABLE, (rev + self._suffix for rev in revs))
-        end = -len(self._suffix) or None
+        end = -len(self._suffix)
         rows = {}
         with _no_collection():
             for key, data in stored.items():

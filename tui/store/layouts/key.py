@@ -17,14 +17,14 @@ from tui.store.layouts.variables import EXPRESSION, Variables, normal, scan_vari
 from tui.store.parsing.documents import BadDocumentError, Documents, parse_document
 
 VERSION = 1
-"""Raised when layouts are made or stored in another way."""
+"""Raised when layouts are made or stored in another way, or what they lead to is read in another way."""
 _OUTSIDE = re.compile(rb"://|[\s\"'\[{:]/[A-Za-z]|\.\./")
 _ABSENT = "absent"
 _MAX_KNOWN = 5_000
 
 
 class LayoutKeys:
-    """Makes keys of revisions; what they share is worked out once."""
+    """Makes keys of revisions; what they share is worked out once. Any thread may ask: nothing here is looped over."""
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
@@ -111,9 +111,12 @@ class LayoutKeys:
         return next((str(found) for found in (_pick(one, name) for one in scan.inline) if found != _ABSENT), _ABSENT)
 
     def _structure(self, identity: Hashable, document: Any) -> str:
-        if identity not in self._structures:
-            self._structures[identity] = _digest(_kind(document))
-        return self._structures[identity]
+        known = self._structures.get(identity)
+        if known is None:
+            if len(self._structures) >= _MAX_KNOWN:
+                self._structures.clear()
+            known = self._structures[identity] = _digest(_kind(document))
+        return known
 
 
 def _pick(document: Any, name: str) -> Any:
@@ -156,6 +159,11 @@ def bytes_of(_path: str, data: bytes) -> bytes:
 def _digest(value: Any) -> str:
     text = json.dumps(value, sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def reading_version() -> str:
+    """What an upgrade changes that decides where values are, besides the files of a revision."""
+    return f"{VERSION}/{dvc_version()}"
 
 
 @lru_cache(maxsize=1)

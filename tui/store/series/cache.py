@@ -95,10 +95,6 @@ class SeriesCache:
             self._entries[key] = entry
             self._wait("entries", [(key, orjson.dumps([entry.keys, entry.awaited]))])
 
-    def forget_entry(self, key: str) -> None:
-        """Drop an entry in memory, as something came that it awaits; learning it anew replaces the stored one."""
-        self._entries.pop(key, None)
-
     def learn(self, key: str, recording: Recording) -> None:
         """Keep what was decoded."""
         series = [one for one in recording.series if len(one.steps)]
@@ -156,11 +152,10 @@ class SeriesCache:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits; points first, so that no index is without them."""
+        """Write what waits; points first, so that no index is without them, and no entry is without its indexes."""
         if self._waiting_bytes:
             self._points.put("curves", self._waiting["curves"])
-            self._file.put("summaries", self._waiting["summaries"])
-            self._file.put("entries", self._waiting["entries"])
+            self._file.put_all({table: self._waiting[table] for table in ("summaries", "entries")})
             self._waiting = {table: [] for table in self._waiting}
             self._waiting_bytes = 0
 

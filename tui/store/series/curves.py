@@ -64,6 +64,7 @@ class CurveReader:
         """Entries of commits; None for what is read from a folder."""
         with self._lock:
             known = self._reader.entries(experiments)
+            self._known.indexes(key for entry in known.values() for key in entry.keys)  # in one go
         for number, experiment in enumerate(experiments):
             if self._is_live(experiment):
                 yield None

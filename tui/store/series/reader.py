@@ -9,10 +9,11 @@ from tui.core.series import Recording
 from tui.store.dvc_cache import DvcCache
 from tui.store.git.commits import CommitReader
 from tui.store.git.files import Files, FolderFiles
+from tui.store.layouts.key import reading_version
 from tui.store.layouts.layout import Layout
 from tui.store.layouts.lookup import Layouts
 from tui.store.series.axes import with_axis
-from tui.store.series.cache import Entry, SeriesCache
+from tui.store.series.cache import FORMAT, Entry, SeriesCache
 from tui.store.series.dvclive_folders import DvcliveFolders
 from tui.store.series.places import Place, Places
 from tui.store.series.sources import Source, find_sources
@@ -71,7 +72,8 @@ class SeriesReader:
 
     def entry_key(self, experiment: Experiment) -> str:
         """What stays the same as long as an experiment has the same series."""
-        return f"{experiment.rev}:{'stopped' if experiment.status in _STOPPED else ''}:{self._prefix}"
+        state = "stopped" if experiment.status in _STOPPED else ""
+        return f"{experiment.rev}:{state}:{reading_version()}:{FORMAT}:{self._prefix}"
 
     def entry(self, experiment: Experiment, known: Entry | None = None) -> Entry:
         """Sources of a commit; those that were not decoded yet are decoded."""
@@ -79,9 +81,14 @@ class SeriesReader:
             return Entry((), ())
         key = self.entry_key(experiment)
         known = known or self._known.entries([key]).get(key)
-        if known is None or any(self._cache.has(md5) for md5 in known.awaited):
+        if known is None or not self._is_whole(known) or any(self._cache.has(md5) for md5 in known.awaited):
             return self._examine(experiment)
         return known
+
+    def _is_whole(self, entry: Entry) -> bool:
+        """Whether what is stored of its sources is still there."""
+        found = self._known.indexes(entry.keys)
+        return all(key in found for key in entry.keys)
 
     def _examine(self, experiment: Experiment, *, is_new: bool = False) -> Entry:
         """Look at the files of a commit; `is_new` decodes them even if that was done before."""
