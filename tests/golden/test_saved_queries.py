@@ -58,6 +58,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> GitStore:
     for number in range(5):
         shared = lock({"prepare": {"data/prepared": "c" * 32 + ".dir"}}).replace("code.py", "pipeline/data")
         builder.experiment(f"data-{number}", baseline, {"dvc.lock": shared.replace("a" * 32, f"{number % 3}" * 32)})
+    for number, (code, seed) in enumerate([("1", 5), ("1", 6), ("2", 7), ("2", 8)]):  # two pairs: their code differs
+        ran = lock({"prepare": {"data/prepared": "d" * 32 + ".dir"}}).replace("code.py", "pipeline/data")
+        params = {"params.yaml": finetui_params(r=9, seed=seed), "dvc.lock": ran.replace("a" * 32, code * 32)}
+        builder.experiment(f"code-{number}", baseline, {**params, **finetui_results(50 + number)})
     gap = {
         "data/metrics/train/series.csv": "step,train/loss\n1,3\n2,nan\n3,2\n4,2\n",
         "data/metrics/evaluate/metrics.json": None,
@@ -153,13 +157,27 @@ def best_by_method(store: GitStore, descending: bool, key: Key) -> pl.DataFrame:
     )
 
 
+def code_and_data(row: Experiment) -> str:
+    """Hashes of what no stage writes; the commit that it was started from where these do not tell."""
+    outs = tuple(row.outs)
+    own = {path: known for path, known in row.deps.items() if not any(f"{path}/".startswith(f"{out}/") for out in outs)}
+    start = "" if own and all(own.values()) else row.baseline
+    return json.dumps([sorted(own.items()), start])
+
+
 def seed_groups(store: GitStore) -> pl.DataFrame:
     rows = []
     for row, value in values(store, EXACT):
-        if row.kind == "experiment":
+        if row.kind == "experiment" and row.status == "done":
             (params,) = row.params.values()
             recipe = {key: item for key, item in flat(params).items() if key.rpartition(".")[2] != "seed"}
-            rows.append({"recipe": json.dumps(recipe, sort_keys=True), "name": row.label, "value": float(value)})
+            rows.append(
+                {
+                    "recipe": json.dumps(recipe, sort_keys=True) + code_and_data(row),
+                    "name": row.label,
+                    "value": float(value),
+                }
+            )
     value = pl.col("value")
     return (
         pl.DataFrame(rows)
@@ -290,3 +308,9 @@ def test_a_query_gives_what_polars_gives(store: GitStore, name: str, number: int
     for got, row in zip(found.rows, wanted.iter_rows(), strict=True):
         for value, expected in zip(got, row, strict=True):
             assert value == (pytest.approx(expected, rel=1e-12) if isinstance(expected, float) else expected)
+
+
+def test_experiments_of_other_code_are_no_repeats(store: GitStore) -> None:
+    found = store.saved_query("seed_groups", metric="test/exact_match")
+    names = {str(row[found.columns.index("names")]) for row in found.rows}
+    assert {"code-0, code-1", "code-2, code-3"} <= names
