@@ -12,9 +12,10 @@ from tui.core.experiments import Experiment
 from tui.core.series import Event, Sample, Series, SeriesSummary
 from tui.store.series.table import SERIES, SeriesTable
 from tui.store.sql.arrays import Array, transposed
-from tui.store.sql.prediction_table import read_files
+from tui.store.sql.prediction_table import alike, read_files
 from tui.store.sql.schema import SCHEMA
 from tui.store.sql.table_writer import TableWriter
+from tui.store.sql.wrongs import query_error
 
 Problems = dict[str, str]
 Found = list[tuple[Experiment, Sequence[Any]]]
@@ -85,16 +86,27 @@ class FileTables:
         return added
 
     def _add_files(self, found: Sequence[tuple[Experiment, Path]], problems: Problems) -> list[Experiment]:
-        """Several files at once; one by one only to find out which of them is broken."""
+        """Files of the same columns at once; one by one only to find out which of them is broken."""
         try:
-            self._writer.append("predictions", read_files([(row.rev, row.label, place) for row, place in found]))
-        except duckdb.Error as error:
-            if len(found) > 1:
-                return [row for one in found for row in self._add_files([one], problems)]
-            row, place = found[0]
-            problems[row.label] = f"{place.name} cannot be read: {str(error).partition(chr(10))[0]}"
-            return []
-        return [row for row, _ in found]
+            groups = alike([place for _, place in found])
+            if len(groups) == 1:
+                columns = read_files([(row.rev, row.label, place) for row, place in found])
+                self._writer.append_foreign("predictions", columns)
+                return [row for row, _ in found]
+        except (duckdb.Error, UserError) as error:
+            if len(found) == 1:
+                row, place = found[0]
+                problems[row.label] = f"{place.name} cannot be read: {_reason(error)}"
+                return []
+            groups = [[one] for one in range(len(found))]
+        return [row for group in groups for row in self._add_files([found[one] for one in group], problems)]
+
+
+def _reason(error: duckdb.Error | UserError) -> str:
+    if isinstance(error, duckdb.OutOfMemoryException):
+        raise error  # says nothing of the file
+    found = query_error(error, "") if isinstance(error, duckdb.Error) else error
+    return found.detail or found.title
 
 
 def _each(

@@ -17,6 +17,7 @@ from typing import BinaryIO
 from tui.core.errors import UserError
 from tui.core.queries import TooLargeError
 from tui.store.git_store import GitStore
+from tui.store.layouts.resolver import shared_resolver
 from tui.store.sql.query import QueryEngine
 from tui.store.sql.wire import Request, decode_request, encode_answer
 
@@ -34,6 +35,7 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing else may come between the answers
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_DATA, MAX_MEMORY)
+    shared_resolver(has_session=False)  # who ends this process ends its group
     store: GitStore | None = None
     engine: QueryEngine | None = None
     while (line := _next_line(sys.stdin.buffer)) is not None:
