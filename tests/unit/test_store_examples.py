@@ -254,6 +254,23 @@ def test_evidence_tells_what_is_not_there() -> None:
     ]
 
 
+@pytest.mark.parametrize(("num_candidates", "is_told"), [(10, False), (45, True)])
+def test_so_many_candidates_that_no_resample_can_decide_are_told(num_candidates: int, is_told: bool) -> None:
+    old, new = frame([True] * 80, chrf=[0.0] * 80), frame([True] * 80, chrf=[1.0 + place % 7 for place in range(80)])
+    rows = [Experiment(f"{place:040}", "experiment", f"run-{place}") for place in range(num_candidates + 1)]
+    store: Any = Store({})
+    found = compare_examples(old.drop("category"), new.drop("category"))
+    store.scores = lambda _: [Score("chrf", 80, 1.0, None)]
+    store.examples = lambda *_: found
+    evidence = read_evidence(store, rows, rows[0])
+    first = evidence.paired[1]
+    chrf = first.score("chrf") if first is not None else None
+    assert chrf is not None
+    assert chrf.is_noise is is_told
+    assert [note.partition(":")[0] for note in evidence.notes] == ["chrf"] * is_told
+    assert f"against {num_candidates} candidates" in "".join(evidence.notes) or not is_told
+
+
 def test_a_score_that_one_experiment_lacks_is_told_and_the_others_are_listed() -> None:
     store: Any = Store({"a": frame([True, False], chrf=[1.0, 2.0]), "b": frame([True, True], chrf=[2.0, 2.0])})
     store.frames["c"] = frame([True, True])

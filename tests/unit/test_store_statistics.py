@@ -14,6 +14,7 @@ from tui.store.statistics import (
     paired_mean_test,
     paired_share_interval,
     proportion_interval,
+    smallest_p_value,
 )
 
 
@@ -185,3 +186,15 @@ def test_a_true_difference_is_found() -> None:
     assert interval.low > 0
     assert p_value is not None
     assert p_value < 0.01
+
+
+@pytest.mark.parametrize(("num", "num_resamples"), [(60, 1_999), (2_000, 399)])
+def test_a_difference_that_no_resample_doubts_has_the_smallest_p_value(
+    num: int, num_resamples: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.store.statistics._MAX_DRAWS", 200_000)
+    values = np.random.default_rng(3).normal(5, 1, size=num)
+    smallest = smallest_p_value(num)
+    assert paired_mean_test(values)[1] == smallest
+    assert smallest == pytest.approx(2 * t.cdf(norm.ppf(1 / (num_resamples + 1)) * math.sqrt((num - 1) / num), num - 1))
+    assert smallest_p_value(1) is None

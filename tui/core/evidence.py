@@ -39,7 +39,20 @@ def read_evidence(
     if any(scores) or any(one is not None and one.num_baseline for one in paired):
         for place in (place for place in range(len(paired)) if place not in problems):
             notes |= dict.fromkeys(_notes(experiments[place], scores[place], baseline, paired[place]))
-    return Evidence(tuple(scores), tuple(adjust(paired)), tuple(notes))
+    adjusted = adjust(paired)
+    return Evidence(tuple(scores), tuple(adjusted), (*notes, *_floor_notes(adjusted)))
+
+
+def _floor_notes(comparisons: Sequence[ExampleComparison | None]) -> Iterator[str]:
+    """Scores of which so many candidates are more than their resamples can tell apart from chance."""
+    known = [one for one in comparisons if one is not None]
+    scores = [score for one in known for part in (one.scores, *one.categories.values()) for score in part]
+    keys = sorted({score.key for score in scores if score.is_at_floor})
+    if keys:
+        yield (
+            f"{', '.join(keys)}: a difference is marked as chance where its p is the smallest that the bootstrap can"
+            f" give; against {len(known)} candidates that decides nothing, against fewer it may"
+        )
 
 
 def _without_key(store: Store, baseline: Experiment, candidate: Experiment) -> ExampleComparison:

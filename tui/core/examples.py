@@ -56,12 +56,20 @@ class PairedScore:
     """Examples that got worse."""
     adjusted_p_value: float | None = None
     """After Holm's correction for several candidates against one baseline; None until that was done."""
+    smallest_p_value: float | None = None
+    """Below which no p-value of so many resamples can be; None for an exact test."""
 
     @property
     def is_noise(self) -> bool:
         """Whether the difference can well be chance; not where nothing could be tested."""
         p_value = self.p_value if self.adjusted_p_value is None else self.adjusted_p_value
         return p_value is not None and p_value >= ALPHA
+
+    @property
+    def is_at_floor(self) -> bool:
+        """Whether it counts as chance only because so many resamples tell no smaller p-value."""
+        p_value, smallest = self.p_value, self.smallest_p_value
+        return p_value is not None and smallest is not None and p_value <= smallest and self.is_noise
 
     @property
     def delta(self) -> float:

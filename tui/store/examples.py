@@ -145,10 +145,12 @@ def _paired(key: str, old: Any, new: Any) -> PairedScore | None:
         if test == "mcnemar"
         else statistics.paired_mean_test(differences)
     )
+    smallest = None if test == "mcnemar" else statistics.smallest_p_value(len(before))
     fixed, broke = {"higher": (more, fewer), "lower": (fewer, more), "none": (0, 0)}[direction(key)]
     return PairedScore(
-        key, len(before), float(before.mean()), float(after.mean()), interval, test, p_value, fixed, broke
-    )
+        key, len(before), float(before.mean()), float(after.mean()), interval, test, p_value, fixed, broke,
+        smallest_p_value=smallest,
+    )  # fmt: skip
 
 
 def _chosen(keys: Sequence[str], key: str | None) -> str | None:

@@ -70,10 +70,10 @@ def paired_mean_test(differences: Any) -> tuple[Interval | None, float | None]:
     bootstrap: Efron and Tibshirani (1993), An Introduction to the Bootstrap, ch. 13 to 16.
 
     So many resamples cannot tell what few examples do not: no exact paired test of m differences that are not zero has
-    a p-value below 2^(1-m), and neither has this one.
+    a p-value below 2^(1-m), and neither has this one; nor is one below `smallest_p_value`, so that no difference
+    from one of about 50 candidates can be significant, nor from one of about 10 over 250,000 examples.
     """
     import numpy as np
-    from scipy.stats import norm, t
 
     num = len(differences)
     num_nonzero = int(np.count_nonzero(differences))
@@ -83,9 +83,24 @@ def paired_mean_test(differences: Any) -> tuple[Interval | None, float | None]:
     if not num_nonzero:
         return _interval(means, num), 1.0
     tail = min(int(np.sum(means <= 0)), int(np.sum(means >= 0)))
-    share = min(0.5, (tail + 1) / (len(means) + 1))
-    p_value = 2 * float(t.cdf(norm.ppf(share) / _expansion(num), num - 1))
+    p_value = _two_sided(min(0.5, (tail + 1) / (len(means) + 1)), num)
     return _interval(means, num), max(p_value, 2.0 ** (1 - num_nonzero))
+
+
+def smallest_p_value(num: int) -> float | None:
+    """What the bootstrap of so many examples gives where no resample is on the other side of zero; None for fewer
+    than two examples."""
+    return _two_sided(1 / (_num_resamples(num) + 1), num) if num > 1 else None
+
+
+def _two_sided(share: float, num: int) -> float:
+    from scipy.stats import norm, t
+
+    return 2 * float(t.cdf(norm.ppf(share) / _expansion(num), num - 1))
+
+
+def _num_resamples(num: int) -> int:
+    return max(_MIN_RESAMPLES, min(_NUM_RESAMPLES, _MAX_DRAWS // num))
 
 
 def _bootstrap(values: Any) -> Any:
@@ -93,10 +108,9 @@ def _bootstrap(values: Any) -> Any:
     import numpy as np
     from scipy.stats import bootstrap
 
-    num = max(_MIN_RESAMPLES, min(_NUM_RESAMPLES, _MAX_DRAWS // len(values)))
     found = bootstrap(
-        (values,), np.mean, n_resamples=num, batch=max(1, _BATCH_NUMBERS // len(values)), vectorized=True,
-        confidence_level=LEVEL, method="percentile", rng=np.random.default_rng(_SEED),
+        (values,), np.mean, n_resamples=_num_resamples(len(values)), batch=max(1, _BATCH_NUMBERS // len(values)),
+        vectorized=True, confidence_level=LEVEL, method="percentile", rng=np.random.default_rng(_SEED),
     )  # fmt: skip
     return found.bootstrap_distribution
 
