@@ -248,3 +248,44 @@ def test_a_commit_that_never_ran_is_not_done(tmp_path: Path, capsys: pytest.Capt
 def test_a_plan_changes_nothing_and_is_allowed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(project, "--read-only", "run", "--plan") == 0
     assert "it has not run yet" in capsys.readouterr().out
+
+
+def test_rows_are_sorted_by_every_column_that_is_shown(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for field, key in (("status", "status"), ("rev", "rev"), ("timestamp", "timestamp"), ("name", None)):
+        assert run(project, "experiments", "--sort", field, "--json") == 0
+        rows = printed(capsys)
+        found = [row[key] for row in rows if row[key]] if key else [row["name"] for row in rows if row["name"]]
+        assert found == sorted(found)
+        assert len(rows) == 5
+    assert run(project, "experiments", "--sort", "expriment") == 2
+    assert "did you mean experiment" in capsys.readouterr().err
+
+
+def test_a_short_sha_filters_and_a_lone_word_is_explained(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(project, "experiments", "--filter", "name=cold-elk", "--json") == 0
+    (row,) = printed(capsys)
+    assert run(project, "experiments", "--filter", f"rev={row['rev'][:7]}", "--json") == 0
+    assert [one["rev"] for one in printed(capsys)] == [row["rev"]]
+    assert run(project, "experiments", "--filter", "name=nothing") == 0
+    assert "quotes" not in capsys.readouterr().err
+    assert run(project, "experiments", "--filter", "subject=two words") == 0
+    assert "quotes" in capsys.readouterr().err
+
+
+def test_wrong_use_is_told_with_what_to_do(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(project, "experiments", "-C", "elsewhere") == 2
+    assert "before the command" in capsys.readouterr().err
+    assert run(project, "compare", "cold-elk") == 2
+    assert "nothing to compare with" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run(project, "experiments", "--help")
+    assert "key:text: contains" in capsys.readouterr().out
+    assert run(project, "show", "first") == 0
+    assert "subject    First" in capsys.readouterr().out
+
+
+def test_a_repository_without_commits_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = make_project(tmp_path / "new")
+    git(root, "update-ref", "-d", "HEAD")
+    assert run(root, "show", "HEAD") == 2
+    assert "there is no commit yet" in capsys.readouterr().err

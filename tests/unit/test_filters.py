@@ -114,3 +114,11 @@ def test_no_text_makes_it_raise(text: str) -> None:
     found = parse_filter(text, ROWS)
     assert [found.matches(row) in {True, False} for row in ROWS] == [True, True]
     assert isinstance(found.error, str)
+
+
+def test_the_title_of_a_column_stands_for_its_param() -> None:
+    params = {"params.yaml": {"train": {"batch_size": 4}, "evaluate": {"batch_size": 8}}}
+    rows = [experiment("small", params=params), OWL]
+    found = parse_filter("batch_size=4", rows)
+    assert found.error == ""
+    assert [row.name for row in rows if found.matches(row)] == ["small"]

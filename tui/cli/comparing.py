@@ -30,6 +30,8 @@ def compare(context: Context, options: argparse.Namespace) -> int:
     baseline = context.resolve(options.baseline) if options.baseline else rows[0]
     if all(row.rev != baseline.rev for row in rows):
         rows.insert(0, baseline)  # changes without what they are changes of would tell little
+    if len(rows) == 1:
+        raise UsageError(f"{rows[0].label} has nothing to compare with", hint="finetui compare A B names two")
     key = options.examples.rpartition("/")[2] if options.examples else None
     evidence = read_evidence(context.store, rows, baseline, key, _EVERYTHING)
     comparison = compare_experiments(rows, baseline, evidence)

@@ -1,7 +1,10 @@
 """The table of `finetui experiments`: which rows and columns, in which order."""
 
 import argparse
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
 
 from tui.cli.output import print_error, print_json, print_table, raw
 from tui.cli.rows import as_json, state
@@ -11,6 +14,14 @@ from tui.core.experiments import Experiment
 from tui.core.filters import parse_filter
 
 _FIRST = ("experiment", "rev", "status")
+_SORT_FIELDS: dict[str, Callable[[Experiment], Any]] = {
+    "experiment": lambda row: row.label.casefold(),
+    "name": lambda row: row.label.casefold(),
+    "status": lambda row: row.status,
+    "rev": lambda row: row.rev,
+    "timestamp": lambda row: row.timestamp,
+}
+"""What rows can be sorted by besides their columns."""
 NUM_COLUMNS = 8
 """Columns that the text table shows unless all are wanted."""
 _NUM_PARAMS = 3
@@ -34,7 +45,8 @@ def print_listing(rows: list[Experiment], options: argparse.Namespace) -> int:
     table = [_table_row(row, shown[:limit], is_tree=not options.sort) for row in rows]
     print_table([*_FIRST, *(column.title for column in shown[:limit])], table, options.form)
     if not rows:
-        print_error(f"no row matches --filter {options.filter!r}; a value with spaces goes in quotes")
+        hint = "; a value with spaces goes in quotes" if _has_lone_word(options.filter) else ""
+        print_error(f"no row matches --filter {options.filter!r}{hint}")
     elif len(shown) > limit:
         print_error(f"{len(shown) - limit} more columns differ; for all: --all-columns")
     return 0
@@ -56,14 +68,31 @@ def ordered(rows: list[Experiment], columns: Sequence[Column], options: argparse
     if not name:
         return rows[::-1] if options.reverse else rows
     found = [column for column in columns if name in {column.text, column.title}]
+    if not found and name in _SORT_FIELDS:
+        return _by_field(rows, _SORT_FIELDS[name], options.reverse)
     if not found:
         import difflib
 
-        close = difflib.get_close_matches(name, [column.text for column in columns], n=3, cutoff=0.4)
+        known = [*_SORT_FIELDS, *(column.text for column in columns)]
+        close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
         hint = f"did you mean {' or '.join(close)}?" if close else "see: finetui experiments --all-columns"
         raise UsageError(f"--sort {name!r}: no such column", hint=hint)
     column = found[0]
     return sorted(rows, key=sort_key(column, descending=(column.direction == "higher") != options.reverse))
+
+
+def _by_field(rows: list[Experiment], field: Callable[[Experiment], Any], is_reversed: bool) -> list[Experiment]:
+    """Rows by what every one has; where it is missing they come last."""
+    known = [row for row in rows if field(row) is not None]
+    return sorted(known, key=field, reverse=is_reversed) + [row for row in rows if field(row) is None]
+
+
+def _has_lone_word(text: str) -> bool:
+    """Whether a word without a sign stands behind a comparison, as in `name=two words`."""
+    words = text.split()
+    return '"' not in text and any(
+        re.search("[:=<>]", one) and not re.search("[:=<>|]", other) for one, other in pairwise(words)
+    )
 
 
 def shown_columns(columns: Sequence[Column], everything: bool) -> list[Column]:

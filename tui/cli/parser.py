@@ -23,7 +23,21 @@ class Parser(argparse.ArgumentParser):
         finally:
             self.mixes = True
 
+    explains_filters = False
+    """Whether its help ends with the language of filters, which is loaded only then."""
+
+    def format_help(self) -> str:
+        """As always, and with the language of filters where that was asked for."""
+        if self.explains_filters:
+            from tui.core.filters import HELP
+
+            self.epilog = "\n  ".join(("filters:", *HELP))
+            self.formatter_class = argparse.RawDescriptionHelpFormatter
+        return super().format_help()
+
     def error(self, message: str) -> NoReturn:
+        if message.startswith("unrecognized arguments: -C"):
+            raise UsageError("-C goes before the command", hint=f"{self.prog} -C DIR COMMAND")
         raise UsageError(message, hint=f"see: {self.prog} --help")
 
 
@@ -62,6 +76,7 @@ def _add_init(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def _add_reading(commands: "argparse._SubParsersAction[Parser]") -> None:
     experiments = commands.add_parser("experiments", help="list all experiments")
+    experiments.explains_filters = True
     experiments.add_argument("--filter", default="", metavar="EXPR", help="such as 'method=lora test/exact_match>0.7'")
     experiments.add_argument("--sort", default="", metavar="KEY", help="column to sort by, the best first")
     experiments.add_argument("--reverse", action="store_true", help="turn the order round")

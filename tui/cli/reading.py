@@ -56,6 +56,7 @@ def _facts(row: "Experiment") -> list[tuple[str, str]]:
         ("kind", row.kind),
         ("baseline", row.baseline or ""),
         ("refs", ", ".join(row.refs)),
+        ("subject", row.subject),
         ("when", when),
         ("status", state(row)),
         ("error", row.error or ""),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tui.core.columns import short_title
 from tui.core.experiments import Experiment
 from tui.core.keys import MISSING, Key, all_keys
 from tui.core.methods import method_of
@@ -23,6 +24,7 @@ _TOKEN = re.compile(r'(?:[^\s|"]|"[^"]*"?)+|\|')
 _COMPARISON = re.compile(r"(?P<key>.+?)(?P<sign>!=|>=|<=|=|>|<)(?P<value>.*)", re.DOTALL)
 _CONTAINS = re.compile(r"(?P<key>.+?):(?P<value>.*)", re.DOTALL)
 _NUMBER = re.compile(r"(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?P<factor>[kMGT]?)", re.ASCII)
+_SHA = re.compile(r"[0-9a-f]{4,39}", re.IGNORECASE)
 _FACTORS = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 _MAX_CANDIDATES = 4
 
@@ -84,8 +86,9 @@ def _term(token: str, keys: Sequence[Key]) -> Predicate:
         return _word(_unquote(token))
     comparison = _COMPARISON.fullmatch(token)
     if comparison is not None:
-        getter = _getter(_unquote(comparison["key"]), keys)
-        return _comparison(getter, comparison["sign"], _unquote(comparison["value"]))
+        key, value = _unquote(comparison["key"]), _unquote(comparison["value"])
+        start_of_sha = "*" if key == "rev" and _SHA.fullmatch(value) else ""
+        return _comparison(_getter(key, keys), comparison["sign"], value + start_of_sha)
     contains = _CONTAINS.fullmatch(token)
     if contains is None:
         return _word(_unquote(token))
@@ -118,7 +121,7 @@ def _getter(name: str, keys: Sequence[Key]) -> Callable[[Experiment], Any]:
     """What reads a field, or the param or metric with that name or with a name that ends in it."""
     if name in _FIELDS:
         return _FIELDS[name]
-    exact = [key for key in keys if key.text == name]
+    exact = [key for key in keys if key.text == name] or [key for key in keys if short_title(key) == name]
     found = exact or [key for key in keys if _ends_in(key.text, name)]
     if not found:
         raise _TermError(f"no param or metric '{name}'")

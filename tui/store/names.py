@@ -27,6 +27,8 @@ class Names:
         """The one experiment that the text means; UsageError with candidates if there is none or several."""
         refs = self._history.refs()
         found = self._by_name(text, refs, live) or self._by_sha(text, refs, live) or self._by_expression(text, refs)
+        if not found and refs.head is None:
+            raise UsageError("there is no commit yet", f"'{text}' cannot be found", "git commit makes the first one")
         if not found:
             raise UsageError(
                 f"no experiment or revision '{text}'", _nearest(text, refs, live), "finetui experiments lists them"
