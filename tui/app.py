@@ -71,6 +71,10 @@ class FinetuiApp(App[None]):
 
         return start
 
+    def action_help_quit(self) -> None:
+        """Say which key leaves: ctrl+c is for what was selected."""
+        self.notify("q leaves finetui; runs go on without it", title="To quit")
+
     def action_help(self) -> None:
         """Show the keys of the screen."""
         if isinstance(self.screen, WorkerScreen):

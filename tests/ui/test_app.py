@@ -14,6 +14,7 @@ from tui.screens.dialogs import TextDialog
 from tui.screens.experiments.screen import ExperimentsScreen
 from tui.screens.run.screen import RunScreen
 from tui.settings import STATE_FILE, Settings, ViewState, project_settings
+from tui.widgets.filterbar import FilterBar, FilterInput
 
 
 async def ready(app: Any, pilot: Any) -> None:
@@ -184,3 +185,18 @@ async def test_screens_survive_a_tiny_terminal_and_grow_again() -> None:
         await pilot.resize_terminal(100, 30)
         await until(pilot, lambda: "◐ warm-fox train 62%" in text_of(app))
         assert "? Help" in text_of(app)
+
+
+async def test_ctrl_c_names_the_key_that_leaves() -> None:
+    async with opened() as (app, pilot):
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: "q leaves finetui" in text_of(app))
+
+
+async def test_a_long_message_leaves_room_to_type_a_filter() -> None:
+    async with opened(size=(80, 24)) as (app, pilot):
+        await pilot.press("slash")
+        bar = app.screen.query_one(FilterBar)
+        bar.show_counts("no param or metric " * 8)
+        await until(pilot, lambda: "no param" in text_of(app))
+        assert bar.query_one(FilterInput).region.width >= 24

@@ -251,6 +251,11 @@ async def test_params_are_written_in_full_as_everywhere_else() -> None:
         assert values == {"seed": "null", "rate": "0.000123456789", "on": "true"}
 
 
+def test_metrics_are_written_as_everywhere_else() -> None:
+    rows = metric_rows(replace(row("brisk-owl"), metrics={"m.json": {"peak_memory_bytes": 752041984}}))
+    assert rows.cell(0, "value")[0] == "752 MB"
+
+
 def test_a_stage_that_still_runs_is_never_quite_done() -> None:
     assert "99%  300/300" in stage_line(StageProgress("train", "running", 300, 300, 9.0), 10, chosen=False).plain
 

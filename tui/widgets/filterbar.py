@@ -35,7 +35,7 @@ class FilterBar(Horizontal):
     FilterBar { height: 1; display: none; }
     FilterBar.-open { display: block; }
     FilterBar #prompt { width: auto; padding: 0 1; color: $text-accent; }
-    FilterBar FilterInput { width: 1fr; }
+    FilterBar FilterInput { width: 1fr; min-width: 24; }
     FilterBar #counts { width: auto; padding: 0 1; color: $text-muted; }
     """
 

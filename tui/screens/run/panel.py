@@ -11,7 +11,7 @@ from textual.widgets import ContentSwitcher
 from tui.core.experiments import Experiment, flat_values
 from tui.core.runs import Run
 from tui.core.series import Event
-from tui.core.values import format_param
+from tui.core.values import format_param, format_value
 from tui.screens.run.samples import SamplesPane
 from tui.widgets.logtail import LogTail
 from tui.widgets.table import Column, ListRows, VirtualTable
@@ -114,7 +114,7 @@ def event_rows(events: Sequence[Event]) -> ListRows:
 
 def metric_rows(experiment: Experiment) -> ListRows:
     """Final metrics."""
-    return ListRows([_row(key, _text(value)) for key, value in flat_values(experiment.metrics).items()])
+    return ListRows([_row(key, format_value(value, key)) for key, value in flat_values(experiment.metrics).items()])
 
 
 def answer_columns(names: Sequence[str], width: int) -> list[Column]:
