@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import pytest
 from tests.unit.store_repos import Content, RepoBuilder
 from tui.core.experiments import Experiment
 from tui.store import GitStore
+from tui.store.layouts.key import LayoutKeys
 from tui.store.layouts.resolver import PROGRAM, Answer, Resolver
+from tui.store.parsing.documents import Documents
 
 PIPELINE = """\
 vars:
@@ -250,3 +253,70 @@ def test_leaving_does_not_wait_for_dvc(builder: RepoBuilder) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=True)
     assert done.stdout == "True\n"
+
+
+def test_an_asking_thread_that_fails_leaves_no_row_pending(
+    builder: RepoBuilder, resolver: CountingResolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builder.commit({"dvc.yaml": PLAIN, "m.json": {"n": 1}})
+    builder.checkout()
+
+    def ask(*_: object) -> None:
+        raise RuntimeError("a defect")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(resolver, "ask", ask)
+        store = GitStore(builder.root, is_live=True)
+        store.experiments()
+        assert store.wait(10)
+        rows = store.experiments()
+        assert [row.is_pending for row in rows] == [False, False]
+        assert all("RuntimeError('a defect')" in (row.error or "") for row in rows)
+    monkeypatch.setattr("tui.store.layouts.lookup.RETRY_S", 0.0)
+    rows = GitStore(builder.root).experiments()
+    assert [(row.error, row.metrics) for row in rows] == [(None, {"m.json": {"n": 1}})] * 2
+    builder.write({"dvc.yaml": PLAIN + "# other\n"})
+    store.experiments()
+    assert store.wait(30)
+    assert [row.error for row in store.experiments()] == [None, None], "it asks again"
+
+
+def test_failures_that_are_kept_have_a_bound(builder: RepoBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.store.layouts.lookup._MAX_LAYOUTS", 2)
+    found = Resolver(["/no/such/program"])
+    monkeypatch.setattr("tui.store.layouts.lookup.shared_resolver", lambda: found)
+    rev = builder.commit({"dvc.yaml": PLAIN})
+    for number in range(5):
+        builder.experiment(f"e{number}", rev, {"dvc.yaml": f"{PLAIN}# {number}\n"})
+    store = GitStore(builder.root)
+    assert len(store.experiments()) == 7
+    assert len(store._layouts._failed) <= 2
+
+
+def test_structures_that_are_kept_have_a_bound(builder: RepoBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.store.layouts.key._MAX_KNOWN", 2)
+    rev = builder.commit(FILES)
+    keys = LayoutKeys(Documents())
+    store, found = GitStore(builder.root), set()
+    for number in range(5):
+        one = builder.experiment(f"e{number}", rev, {"params.yaml": f"p{number}: 1\n"})
+        found.add(keys.of(store._commits.files(one)))
+    assert len(found) == 5
+    assert 0 < len(keys._structures) <= 2
+
+
+def test_what_has_ended_starts_no_process_again(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    program = f"open({str(started)!r}, 'a').write('x'); import time; time.sleep(60)"
+    found, answers = Resolver([sys.executable, "-c", program]), dict[str, Answer]()
+    thread = threading.Thread(target=found.ask, args=(tmp_path, ["a", "b"], answers.__setitem__))
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not started.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    found._kill()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert found._process is None
+    assert started.read_text() == "x"
+    assert [answer.is_final for answer in answers.values()] == [False, False]

@@ -4,13 +4,13 @@ from __future__ import annotations  # most of what the methods speak of is loade
 
 import threading
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tui.core.errors import UserError
 from tui.core.experiments import Experiment
 from tui.store.awaited import AwaitedFiles
+from tui.store.built_once import BuiltOnce
 from tui.store.cache_file import CACHE_FOLDER, CacheFile
 from tui.store.dvc_cache import DvcCache
 from tui.store.dvc_tasks import DvcTasks
@@ -77,7 +77,7 @@ class GitStore:
 
     # What the table of experiments needs not is loaded when it is asked for: that is what a command's time goes into.
 
-    @cached_property
+    @BuiltOnce
     def _series(self) -> SeriesReader:
         from tui.store.series.dvclive_folders import DvcliveFolders
         from tui.store.series.reader import Readers, SeriesReader
@@ -86,25 +86,25 @@ class GitStore:
         readers = Readers(self._layouts, self._cache, self._commits, self._workspace, folders)
         return SeriesReader(readers, self._decoded, self._project.prefix)
 
-    @cached_property
+    @BuiltOnce
     def _decoded(self) -> SeriesCache:
         from tui.store.series.cache import SeriesCache
 
         return SeriesCache(self._project.root / CACHE_FOLDER)
 
-    @cached_property
+    @BuiltOnce
     def _curves(self) -> CurveReader:
         from tui.store.series.curves import CurveReader
 
         return CurveReader(self._series, self._decoded, self._lock, self._listing.clone)
 
-    @cached_property
+    @BuiltOnce
     def _samples(self) -> SamplesReader:
         from tui.store.series.samples import SamplesReader
 
         return SamplesReader(self._layouts, self._cache, self._commits)
 
-    @cached_property
+    @BuiltOnce
     def _lineage(self) -> Lineage:
         from tui.store.git.lineage import Lineage
 
@@ -183,7 +183,7 @@ class GitStore:
         with self._lock:
             return self._results.predictions_file(experiment)
 
-    @cached_property
+    @BuiltOnce
     def _results(self) -> Results:
         from tui.store.results import Results
 
@@ -254,7 +254,7 @@ class GitStore:
         request = Request(sql, tuple(runs), limit, timeout_s, dict(parameters or {}))
         return self._queries.run(request, cancelled)
 
-    @cached_property
+    @BuiltOnce
     def _queries(self) -> QueryClient:
         from tui.store.sql.client import QueryClient
 

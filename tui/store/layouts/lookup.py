@@ -23,7 +23,11 @@ _MAX_LAYOUTS = 5_000
 
 
 class Layouts:
-    """Knows the layout of any revision; DVC is asked once per key, about all that is unknown at once."""
+    """Knows the layout of any revision; DVC is asked once per key, about all that is unknown at once.
+
+    Its caller asks for one at a time. The thread that asks DVC touches the keys, adds to the answers, and takes what is
+    pending under the lock; the rest is the caller's.
+    """
 
     def __init__(
         self,
@@ -112,6 +116,8 @@ class Layouts:
                 self._known.clear()
             self._known[key] = layout
         else:
+            if len(self._failed) >= _MAX_LAYOUTS:
+                self._failed.clear()
             self._failed[key] = (time.monotonic(), layout)
         return layout
 
@@ -139,7 +145,17 @@ class Layouts:
                 if not batch:
                     self._asking = None
                     return
-            self._ask(batch)
+            try:
+                self._ask(batch)
+            except Exception as error:  # noqa: BLE001 - whatever it is, rows must not wait for ever; they show it
+                self._give_up(batch, f"DVC could not be asked where params and metrics are: {error!r}")
+
+    def _give_up(self, batch: dict[str, Files], reason: str) -> None:
+        """Answer for now what has no answer."""
+        for key in batch:
+            if not any(key in answered for answered in (self._known, self._answers, self._failed)):
+                self._answers[key] = Answer(None, reason, is_final=False)
+        self.version += 1
 
     def _ask(self, batch: dict[str, Files]) -> None:
         by_root: dict[Path, dict[str, str]] = {}

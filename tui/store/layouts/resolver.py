@@ -41,9 +41,16 @@ class Answer:
 class Resolver:
     """A conversation with the program `dvc_layout`; one at a time, from any thread."""
 
-    def __init__(self, command: Sequence[str] = (sys.executable, "-P", str(PROGRAM)), answer_s: float = ANSWER_S):
-        self._command, self._answer_s = list(command), answer_s
-        self._lock = threading.Lock()
+    def __init__(
+        self,
+        command: Sequence[str] = (sys.executable, "-P", str(PROGRAM)),
+        answer_s: float = ANSWER_S,
+        *,
+        has_session: bool = True,
+    ) -> None:
+        """Without a session of its own the program ends with the process group of whoever asks."""
+        self._command, self._answer_s, self._has_session = list(command), answer_s, has_session
+        self._lock, self._starting, self._is_closed = threading.Lock(), threading.Lock(), False
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._timer: threading.Timer | None = None
@@ -97,18 +104,26 @@ class Resolver:
         return ""
 
     def _start(self) -> IO[str]:
-        if self._process is None or self._process.poll() is not None:
+        process = self._process
+        if process is None or process.poll() is not None:
             self._stop()
             self._lines = queue.SimpleQueue()
-            process = self._process = subprocess.Popen(  # noqa: S603 - our own program
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                encoding="utf-8", errors="replace", env=os.environ | _ENVIRONMENT, start_new_session=True,
-            )  # fmt: skip
+            process = self._open()
             threading.Thread(target=_pump, args=(process.stdout, self._lines), daemon=True).start()
-        stdin = self._process.stdin
+        stdin = process.stdin
         if stdin is None:
             raise OSError("its process has no input")
         return stdin
+
+    def _open(self) -> "subprocess.Popen[str]":
+        with self._starting:
+            if self._is_closed:
+                raise OSError("this process is ending")
+            self._process = subprocess.Popen(  # noqa: S603 - our own program
+                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                encoding="utf-8", errors="replace", env=os.environ | _ENVIRONMENT, start_new_session=self._has_session,
+            )  # fmt: skip
+            return self._process
 
     def _fail(self, reason: str) -> None:
         self._failure, self._failed_at, self._num_stuck = reason, time.monotonic(), 0
@@ -134,8 +149,9 @@ class Resolver:
             self._stop()
 
     def _kill(self) -> None:
-        """End the process at once, whoever waits for it."""
-        process = self._process
+        """End the process at once and for good, whoever waits for it."""
+        with self._starting:
+            self._is_closed, process = True, self._process
         if process is not None:
             process.kill()
             with suppress(subprocess.TimeoutExpired):
@@ -168,9 +184,9 @@ _shared: list[Resolver] = []
 _shared_lock = threading.Lock()
 
 
-def shared_resolver() -> Resolver:
-    """The one of this process, so that several stores start DVC once."""
+def shared_resolver(*, has_session: bool = True) -> Resolver:
+    """The one of this process, so that several stores start DVC once; whoever asks first says how."""
     with _shared_lock:
         if not _shared:
-            _shared.append(Resolver())
+            _shared.append(Resolver(has_session=has_session))
         return _shared[0]
