@@ -210,3 +210,12 @@ def test_single_runs_beside_a_repeated_one_use_its_noise() -> None:
 def test_a_thousand_experiments_are_grouped_at_once() -> None:
     rows = [run(str(i), i % 3, i / 1000, lr=(i // 3) / 7) for i in range(1000)]
     assert len(group_by_seed(rows)) == 334
+
+
+def test_experiments_on_other_data_are_no_repeats_though_a_dvc_file_tracks_it() -> None:
+    one = {"outs": {"data.csv": "a"}, "deps": {"data.csv": "a", "train.py": "c"}, "data_sources": ("data.csv",)}
+    two = {"outs": {"data.csv": "b"}, "deps": {"data.csv": "b", "train.py": "c"}, "data_sources": ("data.csv",)}
+    made = {"outs": {"data.csv": "b"}, "deps": {"data.csv": "b", "train.py": "c"}}
+    assert names([run("a", 0, 0.5, **one), run("b", 1, 0.6, **one), run("c", 2, 0.7, **two)]) == [["a", "b"], ["c"]]
+    other = {**made, "outs": {"data.csv": "d"}, "deps": {"data.csv": "d", "train.py": "c"}}
+    assert names([run("a", 0, 0.5, **made), run("b", 1, 0.6, **other)]) == [["a", "b"]]  # a stage made it of the same

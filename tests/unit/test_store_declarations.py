@@ -43,6 +43,7 @@ def test_hashes_come_from_the_lock_and_from_dvc_files(tmp_path: Path) -> None:
     row = read(tmp_path, files)
     assert row.deps == {"code.py": "a" * 32, "data": None, "model": None}
     assert row.outs == {"model": f"{ONE}.dir", "data": TWO, "late": None}
+    assert row.data_sources == GitStore(tmp_path / "repo").resolve("HEAD").data_sources == ("data",)
     assert row.missing == ("m.json",)
 
 

@@ -40,6 +40,8 @@ class Experiment:
     """Dependency -> its hash in dvc.lock or a .dvc file, with `.dir` at the end for a folder; None if none is known."""
     outs: Mapping[str, str | None] = field(default_factory=dict)
     """Output that is neither metric nor plot -> its hash, as in `deps`."""
+    data_sources: tuple[str, ...] = ()
+    """Outputs that no stage makes: what .dvc files track."""
     missing: tuple[str, ...] = ()
     """Declared files that are not available locally."""
     error: str | None = None

@@ -94,8 +94,8 @@ def group_by_seed(experiments: Sequence[Experiment]) -> list[Group]:
     """Groups in the order of their first experiments.
 
     Code counts as the same where all dependencies that no stage writes have the same hash; where not all hashes are
-    known, the experiments must have been started from the same commit as well. The workspace is a repetition of nothing, nor is what has no
-    metrics or did not run to its end.
+    known, the experiments must have been started from the same commit as well. The workspace is a repetition of
+    nothing, nor is what has no metrics or did not run to its end.
     """
     groups: dict[Any, list[Experiment]] = {}
     for one in experiments:
@@ -175,7 +175,7 @@ def _origin(experiment: Experiment) -> object:
 
 def _is_made(path: str, experiment: Experiment) -> bool:
     """Whether a stage writes it: then its content follows from the rest."""
-    made = (*experiment.outs, *experiment.metrics)
+    made = (*(out for out in experiment.outs if out not in experiment.data_sources), *experiment.metrics)
     return any(path == out or path.startswith(f"{out}/") or out.startswith(f"{path}/") for out in made)
 
 

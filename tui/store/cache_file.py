@@ -10,7 +10,7 @@ from typing import TypeVar
 
 CACHE_FOLDER = Path(".dvc/tmp/finetui/cache")
 """Where a project's cache files are, below its root."""
-SCHEMA = 3
+SCHEMA = 4
 """Raised whenever what is stored means something else; older files are emptied."""
 MAX_BYTES = 2 * 1024**3
 """A file that is larger is emptied when it is opened."""

@@ -33,8 +33,9 @@ class LiveRuns:
         current = current_stage(run)
         return Experiment(
             run.rev or run.snapshot, "experiment", run.name, run.baseline, (), run.started_at, subject, run.status,
-            values.params, values.metrics, values.deps, values.outs, tuple(values.missing), run.error or values.error,
-            run.id, current.stage if current else None, current.fraction if current else None, values.is_pending,
+            values.params, values.metrics, values.deps, values.outs, values.data_sources, tuple(values.missing),
+            run.error or values.error, run.id, current.stage if current else None,
+            current.fraction if current else None, values.is_pending,
         )  # fmt: skip
 
     def dvc_experiment(self, task: DvcTask) -> Experiment:
@@ -43,7 +44,8 @@ class LiveRuns:
         stage, fraction = None, None
         values = Values(
             dict(snapshot.params), deps=dict(snapshot.deps), outs=dict(snapshot.outs),
-            problems=[snapshot.error] if snapshot.error else [], is_pending=snapshot.is_pending,
+            data_sources=snapshot.data_sources, problems=[snapshot.error] if snapshot.error else [],
+            is_pending=snapshot.is_pending,
         )  # fmt: skip
         if task.root is not None and task.root.is_dir():
             values = self._values.read(FolderFiles(task.root, self._names(task.rev)))
@@ -57,7 +59,7 @@ class LiveRuns:
             error = f"the run failed; dvc queue logs {task.name or task.rev[:7]} says why"
         return Experiment(
             task.rev, "experiment", task.name, task.baseline, (), snapshot.timestamp, "", task.status,
-            values.params, values.metrics, values.deps, values.outs, error=error, stage=stage,
+            values.params, values.metrics, values.deps, values.outs, values.data_sources, error=error, stage=stage,
             fraction=fraction, is_pending=values.is_pending,
         )  # fmt: skip
 

@@ -28,6 +28,7 @@ class Values:
     metrics: dict[str, Any] = field(default_factory=dict)
     deps: dict[str, str | None] = field(default_factory=dict)
     outs: dict[str, str | None] = field(default_factory=dict)
+    data_sources: tuple[str, ...] = ()
     missing: list[str] = field(default_factory=list)
     """Declared files that are not available locally."""
     awaited: list[str] = field(default_factory=list)
@@ -62,7 +63,10 @@ class ValueReader:
         """Everything of a revision; metrics only of some stages, or not of some, where the others have not run."""
         layout = self._layouts.of(files)
         hashes = read_hashes(files, layout, self._documents)
-        values = Values(deps=hashes.deps, outs=hashes.outs, problems=[*layout.problems, *hashes.problems])
+        values = Values(
+            deps=hashes.deps, outs=hashes.outs, data_sources=tuple(hashes.data_sources),
+            problems=[*layout.problems, *hashes.problems],
+        )  # fmt: skip
         values.is_pending, values.is_final = layout.is_pending, layout.is_final
         reading = _Reading(files, hashes.cached, values, self._documents, self._cache)
         for path, keys in layout.params.items():

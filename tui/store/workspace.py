@@ -44,8 +44,8 @@ class Workspace:
         stage = record.stage if record is not None and status in {"running", "lost"} else None
         return Experiment(
             "workspace", "workspace", baseline=head, status=status, params=values.params, metrics=values.metrics,
-            deps=values.deps, outs=values.outs, missing=tuple(values.missing), error=error, stage=stage,
-            fraction=fraction, is_pending=values.is_pending,
+            deps=values.deps, outs=values.outs, data_sources=values.data_sources, missing=tuple(values.missing),
+            error=error, stage=stage, fraction=fraction, is_pending=values.is_pending,
         )  # fmt: skip
 
 

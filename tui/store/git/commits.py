@@ -79,7 +79,7 @@ class CommitReader:
         status = row.status if is_ended or has_run(row.metrics, row.deps, row.outs) else "not run"
         return Experiment(
             rev, kind, name, baseline, refs, row.timestamp, row.subject, status, row.params, row.metrics,
-            row.deps, row.outs, row.missing, row.error, row.run_id, is_pending=row.is_pending,
+            row.deps, row.outs, row.data_sources, row.missing, row.error, row.run_id, is_pending=row.is_pending,
         )  # fmt: skip
 
     def forget_outdated(self) -> set[str]:
@@ -179,6 +179,7 @@ def _row_of(commit: Any, trailers: dict[str, str], values: Values, is_pending: b
         values.metrics,
         values.deps,
         values.outs,
+        values.data_sources,
         tuple(values.missing),
         tuple(dict.fromkeys(values.awaited)),
         error=values.error,

@@ -33,6 +33,7 @@ class CommitRow:
     metrics: Mapping[str, Any]
     deps: Mapping[str, str | None] = field(default_factory=dict)
     outs: Mapping[str, str | None] = field(default_factory=dict)
+    data_sources: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     awaited: tuple[str, ...] = ()
     """md5s of missing files: the row is read anew when one of them has come into the DVC cache."""
@@ -88,9 +89,9 @@ def encode_row(row: CommitRow) -> bytes:
     offset = row.timestamp.utcoffset() or timedelta()
     value = [
         int(row.timestamp.timestamp()), int(offset.total_seconds() // 60), row.subject, row.status, row.run_id,
-        row.parent, row.params, row.metrics, row.deps, row.outs, row.missing, row.awaited, row.error,
+        row.parent, row.params, row.metrics, row.deps, row.outs, list(row.data_sources), list(row.missing),
+        list(row.awaited), row.error,
     ]  # fmt: skip
-    value[10:12] = [list(row.missing), list(row.awaited)]
     try:
         data = orjson.dumps(value)
         if orjson.loads(data) == value:
@@ -103,10 +104,11 @@ def encode_row(row: CommitRow) -> bytes:
 def decode_row(data: bytes) -> CommitRow:
     """The row that was encoded; ValueError or TypeError if it is none."""
     value = orjson.loads(data[1:]) if data[:1] == _EXACT else _plain(json.loads(data[1:]))
-    stamp, offset, subject, status, run_id, parent, params, metrics, deps, outs, missing, awaited, error = value
+    stamp, offset, subject, status, run_id, parent, params, metrics, deps, outs, *lists, error = value
+    data_sources, missing, awaited = map(tuple, lists)
     return CommitRow(
-        make_time(stamp, offset), subject, status, run_id, parent, params, metrics, deps, outs,
-        tuple(missing), tuple(awaited), error,
+        make_time(stamp, offset), subject, status, run_id, parent, params, metrics, deps, outs, data_sources, missing,
+        awaited, error,
     )  # fmt: skip
 
 

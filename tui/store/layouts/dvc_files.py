@@ -58,6 +58,8 @@ class Hashes:
     """Outputs that are neither metrics nor plots."""
     cached: Outs = field(default_factory=dict)
     """All outputs in the DVC cache whose md5 is known."""
+    data_sources: list[str] = field(default_factory=list)
+    """Outputs of .dvc files."""
     problems: list[str] = field(default_factory=list)
 
 
@@ -98,6 +100,8 @@ def _add(hashes: Hashes, stage: StageFiles, locked: Locked | None) -> None:
     known = locked or _NOTHING
     for name, path, hash_name in stage.deps:
         hashes.deps[path] = _hash(known.deps.get(name), hash_name)
+    if stage.name is None:
+        hashes.data_sources += [out.path for out in stage.outs]
     for out in stage.outs:
         found = _hash(known.outs.get(out.name), out.hash_name)
         if out.is_listed:
