@@ -1,6 +1,7 @@
 """Values as JSON: written fast where that is possible, and the same where it is not."""
 
 import json
+import sys
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tui.cli.output import plain, print_json
+from tui.cli.output import plain, print_error, print_json, print_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +49,29 @@ def test_json_goes_where_there_is_no_file_as_well() -> None:
     with redirect_stdout(StringIO()) as text:
         print_json(["ä"])
     assert text.getvalue() == '[\n  "ä"\n]\n'
+
+
+DRIVING = [*map(chr, range(0x7F, 0xA0)), *"\x1b\u061c\u200e\u200f\u202a\u202e\u2066\u2069"]
+
+
+@pytest.mark.parametrize("value", [DRIVING, [10**30, *DRIVING]])
+def test_json_does_not_drive_a_terminal(value: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    print_json(value)
+    text = capsys.readouterr().out
+    assert not set(DRIVING) & set(text)
+    assert json.loads(text) == value
+
+
+def test_errors_do_not_drive_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_error("no metric a\x1b[2J\u009b31m\u202eb\nsecond line")
+    assert capsys.readouterr().err == "finetui: no metric a[2J31mb\nsecond line\n"
+
+
+def test_csv_does_not_drive_a_terminal_and_keeps_all_in_a_file(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    print_table(["a"], [["x\x1b[2J"]], "csv")
+    assert capsys.readouterr().out == "a\nx\x1b[2J\n"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    print_table(["a"], [["x\x1b[2J"]], "csv")
+    assert capsys.readouterr().out == "a\nx[2J\n"

@@ -137,6 +137,7 @@ def test_a_broken_predictions_file_is_told(tmp_path: Path) -> None:
         ("SELECT * FROM nosuch", "no table nosuch; there are commits, events, experiments"),
         ("SELECT * FROM metric", "did you mean metrics?"),
         ("SELECT nam FROM metrics", "there is no column nam; did you mean name?"),
+        ("SELECT metric FROM metrics", "there is no column metric; there are "),
         ("SELECT m.vale FROM metrics AS m", 'does not have a column named "vale"; Candidate bindings: "value"'),
         ("SELECT nosuch FROM metrics", "nosuch"),
         ("DROP TABLE metrics", "can only read, and this is DROP"),

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,10 @@ import orjson
 
 from tui.core.keys import MISSING
 
+_DRIVING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Control characters that JSON lets stand, and those that change the direction of text."""
+_MAY_DRIVE = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xd8\x9c|\xe2(?:\x80[\x8e\x8f\xaa-\xae]|\x81[\xa6-\xa9])")
+"""The same in UTF-8."""
 Format = Literal["text", "json", "csv", "md"]
 
 
@@ -29,8 +34,8 @@ def print_line(text: str = "") -> None:
 
 
 def print_error(text: str) -> None:
-    """One message on standard error."""
-    sys.stderr.write(f"finetui: {text}\n")
+    """One message on standard error; its lines stay lines."""
+    sys.stderr.write("finetui: " + "\n".join(map(visible, text.split("\n"))) + "\n")
 
 
 def print_json(value: Any) -> None:
@@ -41,7 +46,14 @@ def print_json(value: Any) -> None:
         # keys that are no text, large numbers, broken text that cannot be written unless it is escaped
         print_line(json.dumps(plain(value), indent=2, allow_nan=False))
     else:
-        _print_bytes(data)
+        _print_bytes(_escaped(data))
+
+
+def _escaped(data: bytes) -> bytes:
+    """JSON that cannot drive a terminal or turn its text around; all such characters are within texts."""
+    if not _MAY_DRIVE.search(data):
+        return data
+    return _DRIVING.sub(lambda match: f"\\u{ord(match[0]):04x}", data.decode()).encode()
 
 
 def _print_bytes(data: bytes) -> None:
@@ -82,7 +94,10 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], form: For
     if form == "csv":
         import csv
 
-        csv.writer(sys.stdout, lineterminator="\n").writerows([headers, *rows])
+        shown = [headers, *rows]
+        if sys.stdout.isatty():  # a file gets every character
+            shown = [[visible(cell) for cell in row] for row in shown]
+        csv.writer(sys.stdout, lineterminator="\n").writerows(shown)
     elif form == "md":
         for row in (headers, ["---"] * len(headers), *rows):
             print_line("| " + " | ".join(_markdown(cell) for cell in row) + " |")

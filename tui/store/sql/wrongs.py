@@ -13,7 +13,6 @@ from tui.store.sql.schema import SCHEMA
 
 HINT = "docs/sql.md lists the tables and columns; SHOW TABLES and DESCRIBE metrics do so too"
 _TITLES = {"Parser": "the query does not parse", "Permission": "a query sees no files"}
-_COLUMNS = sorted({column.name for columns in SCHEMA.values() for column in columns})
 
 
 def query_error(error: BaseException, sql: str) -> UserError:
@@ -41,7 +40,7 @@ def _words(facts: dict[str, Any]) -> tuple[str, str]:
     name, subtype = str(facts.get("name", "")), facts.get("error_subtype")
     if subtype == "COLUMN_NOT_FOUND":
         known = [one.strip() for one in str(facts.get("candidates", "")).split(",") if one.strip()]
-        return f"there is no column {name}", _nearest(name, known) or _nearest(name, _COLUMNS) or HINT
+        return f"there is no column {name}", _nearest(name, known) or _listed(known) or HINT
     if subtype == "MISSING_ENTRY" and facts.get("type") == "Table":
         return f"there is no table {name}", f"{_nearest(name, list(SCHEMA))}there are {', '.join(sorted(SCHEMA))}"
     lines = [line.strip() for line in str(facts.get("exception_message", "")).splitlines()]
@@ -49,6 +48,11 @@ def _words(facts: dict[str, Any]) -> tuple[str, str]:
     more = next((line for line in lines[1:] if line.startswith(("Did you mean", "Candidate bindings"))), "")
     hint = "" if facts.get("exception_type") == "Parser" else HINT
     return message, more.replace(": : ", ": ") or hint
+
+
+def _listed(known: list[str]) -> str:
+    """Columns of the tables in the statement, as DuckDB finds them."""
+    return f"there are {', '.join(known)}" if known else ""
 
 
 def _nearest(name: str, known: list[str]) -> str:
