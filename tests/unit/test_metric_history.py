@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tui.core.errors import UsageError
 from tui.core.examples import Interval, Score
 from tui.core.experiments import Experiment
-from tui.core.history.blame import Move, last_move, left, moves
 from tui.core.history.metric_history import Point, find_key, fold, trace, unknown_key
+from tui.core.history.moves import Move, last_move, left, moves
 from tui.core.history.noise import Noise, interval_noise, seed_noise
 from tui.core.keys import MISSING, Key
 

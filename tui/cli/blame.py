@@ -6,11 +6,11 @@ from typing import Any
 
 from tui.cli.context import Context
 from tui.cli.diffing import diff_as_json, print_diff
-from tui.cli.log import point_json, room_beside, shorten
+from tui.cli.log import point_json
 from tui.cli.output import print_json, print_line, print_table, visible
+from tui.cli.text_room import room_beside, shorten
 from tui.core.errors import UsageError
 from tui.core.experiments import Experiment
-from tui.core.history.blame import Move
 from tui.core.history.blame_text import (
     cause_text,
     change_text,
@@ -23,6 +23,7 @@ from tui.core.history.blame_text import (
 )
 from tui.core.history.blaming import Blame, find_move, points_since, read_noise
 from tui.core.history.metric_history import Point, trace
+from tui.core.history.moves import Move
 from tui.core.history.noise import Noise
 from tui.core.history.walking import find, walk
 from tui.core.keys import Key

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tui.cli.output import Format, print_line, print_table, raw, visible
+from tui.cli.text_room import shorten
 from tui.core.comparison import Comparison
 from tui.core.examples import Evidence, ExampleChange, ExampleComparison, PairedScore, Score
 from tui.core.values import format_delta, format_interval, format_p, format_value
@@ -104,12 +105,7 @@ def _text_width(changes: Sequence[ExampleChange]) -> int:
 
 def _change_cells(change: ExampleChange, width: int | None) -> list[str]:
     texts = (change.prompt, change.reference, change.baseline_prediction, change.candidate_prediction)
-    return [change.change, change.category, *(_cut(text, width) for text in texts)]
-
-
-def _cut(text: str, width: int | None) -> str:
-    text = visible(text)
-    return text if width is None or len(text) <= width else f"{text[: width - 1]}…"
+    return [change.change, change.category, *(shorten(visible(text), width) for text in texts)]
 
 
 def evidence_as_json(evidence: Evidence, *, with_changes: bool) -> dict[str, Any]:

@@ -1,14 +1,13 @@
 """`finetui log`: a metric or param along the first-parent history."""
 
 import argparse
-import shutil
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from tui.cli.context import Context
 from tui.cli.output import print_error, print_json, print_line, print_table, raw, visible
+from tui.cli.text_room import room_beside, shorten
 from tui.core.comparison import metric_cell
 from tui.core.errors import UsageError
 from tui.core.experiments import Experiment
@@ -22,7 +21,6 @@ _HEADERS = ("commit", "date", "value", "", "", "subject")
 _RAW_HEADERS = ("rev", "date", "refs", "name", "value", "delta", "verdict", "note", "num_folded", "subject")
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _BAR_CELLS = 8
-_MIN_SUBJECT = 12
 Found = Mapping[str, Sequence[Point]]
 """SHA of a commit -> its experiments."""
 
@@ -132,16 +130,6 @@ def _room(lines: Sequence[Sequence[str]]) -> int | None:
     """Width that is left for the last column on a terminal; None where nothing is cut."""
     rows = [_HEADERS, *lines]
     return room_beside(sum(max(len(row[column]) for row in rows) + 2 for column in range(len(_HEADERS) - 1)))
-
-
-def room_beside(taken: int) -> int | None:
-    """Width of a terminal that is left beside other columns; None where nothing is cut."""
-    return max(_MIN_SUBJECT, shutil.get_terminal_size().columns - taken) if sys.stdout.isatty() else None
-
-
-def shorten(text: str, room: int | None) -> str:
-    """Text that fits; what is cut says so."""
-    return text if room is None or len(text) <= room else f"{text[: room - 1]}…"
 
 
 def _date(row: Experiment) -> str:

@@ -7,8 +7,8 @@ from tui.cli.bisecting.search import Bisection
 from tui.cli.bisecting.session import Tested
 from tui.cli.context import Context
 from tui.cli.diffing import diff_as_json, print_diff
-from tui.cli.log import room_beside, shorten
 from tui.cli.output import print_line, visible
+from tui.cli.text_room import room_beside, shorten
 from tui.core.experiments import Experiment
 from tui.core.history.bisect import Search, earlier_breaks
 from tui.core.history.blame_text import count

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.contract.metrics import Direction, direction
-from tui.core.history.blame import Move
 from tui.core.history.blaming import Blame
 from tui.core.history.metric_history import Point
+from tui.core.history.moves import Move
 from tui.core.keys import MISSING, Key
 from tui.core.values import format_delta, format_param, format_value, is_number
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from tui.core.errors import UsageError
 from tui.core.experiments import Experiment
-from tui.core.history.blame import Move, last_move, left
 from tui.core.history.metric_history import Point
+from tui.core.history.moves import Move, last_move, left
 from tui.core.history.noise import Noise, interval_noise, seed_noise
 from tui.core.keys import Key
 from tui.core.ports import Store
