@@ -272,6 +272,7 @@ def test_an_interrupted_checkout_is_the_end_of_a_run(
         return code if arguments[0] == "checkout" else 0
 
     monkeypatch.setattr(reproduce, "import_module", lambda _name: SimpleNamespace(main=dvc))
+    monkeypatch.setattr(reproduce, "leave_others_entries_alone", lambda: None)
     monkeypatch.setattr(reproduce.signal, "signal", lambda *_: None)
     monkeypatch.setattr(sys, "argv", ["reproduce", str(files.directory)])
     monkeypatch.chdir(root)
@@ -425,6 +426,20 @@ def test_a_killed_stage_is_a_failure(root: Path) -> None:
     assert run.status == "failed"
     assert "train" in (run.error or "")
     assert [part.status for part in run.progress] == ["done", "failed", "waiting"]
+
+
+@pytest.mark.slow
+def test_a_run_leaves_alone_what_another_one_is_about_to_write_into_the_run_cache(root: Path) -> None:
+    runner = DvcRunner(root)
+    _ended(runner, runner.launch(RunRequest({"train.value": 5}, name="owl")).id)
+    keys = [path for path in (root / ".dvc/cache/runs").glob("*/*") if path.is_dir()]
+    unfinished = [key / ".o3ZBzZ.tmp" for key in keys]
+    for path in unfinished:
+        path.write_text("cmd: python stage.py\ndeps: [")
+    again = runner.launch(RunRequest({"train.value": 5}, name="elk"))
+    assert _ended(runner, again.id).status == "done"
+    assert again.log.read_text().count("is cached - skipping run") == len(keys) == 3
+    assert all(path.exists() for path in unfinished)
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipeline.contract.files import write_text
 from tui.dvc.record import RunFiles, read_spec
+from tui.dvc.runcache import leave_others_entries_alone
 
 _INTERRUPTED = 252
 """What DVC's command line returns after a SIGINT (DVC 3.67)."""
@@ -23,6 +24,7 @@ def main() -> int:
     if spec is None:
         return 2
     dvc = import_module("dvc.cli").main
+    leave_others_entries_alone()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would start with it ignored
     os.chdir(files.clone / spec.prefix)
     code: int = dvc(["checkout", "--quiet", "--force", "--allow-missing"])
