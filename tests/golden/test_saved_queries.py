@@ -10,10 +10,11 @@ from typing import Any
 import polars as pl
 import pytest
 
+from pipeline.contract.metrics import is_resource
 from tests.unit.store_repos import TEMPLATE, finetui_params, finetui_project, finetui_results, lock
 from tui.core.experiments import Experiment
 from tui.core.keys import MISSING, Key, all_keys, flat
-from tui.core.methods import method_of
+from tui.core.methods import applies, method_of
 from tui.store import GitStore
 
 EXACT = Key("metric", "test/exact_match")
@@ -91,7 +92,7 @@ def param_effect(store: GitStore) -> pl.DataFrame:
     rows = [
         {"number": rank.value(row), "param": str(rank.value(row)), "value": float(value)}
         for row, value in values(store, EXACT)
-        if row.kind == "experiment"
+        if row.kind == "experiment" and applies(rank.name, row)
     ]
     column = pl.col("value")
     return (
@@ -159,21 +160,30 @@ def best_by_method(store: GitStore, descending: bool, key: Key) -> pl.DataFrame:
 
 def code_and_data(row: Experiment) -> str:
     """Hashes of what no stage writes; the commit that it was started from where these do not tell."""
-    outs = tuple(row.outs)
+    outs = [*(path for path in row.outs if path not in row.data_sources), *row.metrics]
     own = {path: known for path, known in row.deps.items() if not any(f"{path}/".startswith(f"{out}/") for out in outs)}
-    start = "" if own and all(own.values()) else row.baseline
+    start = "" if own and all(own.values()) else row.baseline or row.rev
     return json.dumps([sorted(own.items()), start])
+
+
+def results(row: Experiment) -> str:
+    """What an experiment that gave the same again would have alike."""
+    return json.dumps(
+        {name: {k: v for k, v in flat(one).items() if not is_resource(k)} for name, one in row.metrics.items()}
+    )
 
 
 def seed_groups(store: GitStore) -> pl.DataFrame:
     rows = []
     for row, value in values(store, EXACT):
-        if row.kind == "experiment" and row.status == "done":
+        if row.kind != "workspace" and row.status == "done":
             (params,) = row.params.values()
             recipe = {key: item for key, item in flat(params).items() if key.rpartition(".")[2] != "seed"}
+            seeds = {key: item for key, item in flat(params).items() if key not in recipe}
             rows.append(
                 {
                     "recipe": json.dumps(recipe, sort_keys=True) + code_and_data(row),
+                    "same": json.dumps(seeds) + results(row),
                     "name": row.label,
                     "value": float(value),
                 }
@@ -181,6 +191,7 @@ def seed_groups(store: GitStore) -> pl.DataFrame:
     value = pl.col("value")
     return (
         pl.DataFrame(rows)
+        .unique(("recipe", "same"), keep="first", maintain_order=True)
         .sort("name")
         .group_by("recipe", maintain_order=True)
         .agg(
@@ -237,7 +248,7 @@ def stage_times(store: GitStore) -> pl.DataFrame:
 
 
 def all_predictions(store: GitStore) -> pl.DataFrame:
-    frames = []
+    frames: list[pl.DataFrame] = []
     for row in store.experiments():
         frame = store.predictions(row)
         if not frame.is_empty():

@@ -103,6 +103,12 @@ def group_by_seed(experiments: Sequence[Experiment]) -> list[Group]:
     return [_group(members) for members in groups.values()]
 
 
+def is_made(path: str, experiment: Experiment) -> bool:
+    """Whether a stage writes it: then its content follows from the rest."""
+    made = (*(out for out in experiment.outs if out not in experiment.data_sources), *experiment.metrics)
+    return any(path == out or path.startswith(f"{out}/") or out.startswith(f"{path}/") for out in made)
+
+
 def is_beyond_noise(one: Spread, other: Spread, spreads: Sequence[Spread | None]) -> bool | None:
     """Whether two means differ by more than seeds explain, at the level of 5 %; None where nothing tells.
 
@@ -167,16 +173,10 @@ def _origin(experiment: Experiment) -> object:
     """What is equal for experiments with the same code and data."""
     if experiment.kind == "workspace" or experiment.status != "done" or not experiment.metrics:
         return experiment.rev, experiment.name, experiment.run_id
-    own = {path: known for path, known in experiment.deps.items() if not _is_made(path, experiment)}
+    own = {path: known for path, known in experiment.deps.items() if not is_made(path, experiment)}
     if own and all(own.values()):
         return frozenset(own.items())
     return frozenset(own.items()), experiment.baseline or experiment.rev
-
-
-def _is_made(path: str, experiment: Experiment) -> bool:
-    """Whether a stage writes it: then its content follows from the rest."""
-    made = (*(out for out in experiment.outs if out not in experiment.data_sources), *experiment.metrics)
-    return any(path == out or path.startswith(f"{out}/") or out.startswith(f"{path}/") for out in made)
 
 
 def _group(members: Sequence[Experiment]) -> Group:

@@ -1,4 +1,4 @@
--- One metric by the values of one param: $param and $metric are their keys.
+-- One metric by the values of one param, where it has any effect: $param and $metric are their keys.
 SELECT
     p.value AS param,
     count(*) AS num_experiments,
@@ -9,6 +9,6 @@ SELECT
 FROM params AS p
 JOIN metrics AS m USING (rev, name)
 JOIN experiments AS e USING (rev, name)
-WHERE p.key = $param AND m.key = $metric AND m.value IS NOT NULL AND e.kind = 'experiment'
+WHERE p.key = $param AND p.is_used AND m.key = $metric AND m.value IS NOT NULL AND e.kind = 'experiment'
 GROUP BY p.value, p.number
 ORDER BY p.number NULLS LAST, p.value

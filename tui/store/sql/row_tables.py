@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tui.core.experiments import Experiment
+from tui.core.grouping import is_made
 from tui.core.methods import method_of
 from tui.core.runs import Run
 from tui.store.sql.arrays import Array, transposed, utc
@@ -23,9 +24,11 @@ def experiment_columns(experiments: Sequence[Experiment]) -> dict[str, Array]:
 
 def hash_columns(experiments: Sequence[Experiment]) -> dict[str, Array]:
     """Table `hashes`."""
+    made = _Made()
     return _columns("hashes", (
-        (row.rev, row.label, kind, path, known)
+        (row.rev, row.label, kind, path, known, path in made_here)
         for row in experiments
+        for made_here in (made(row),)
         for kind, files in (("dep", row.deps), ("out", row.outs))
         for path, known in files.items()
     ))  # fmt: skip
@@ -48,6 +51,21 @@ def run_columns(runs: Sequence[Run]) -> dict[str, Array]:
         )
         for run in runs
     ))  # fmt: skip
+
+
+class _Made:
+    """Which dependencies and outputs stages write; experiments of one pipeline share the answer."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[tuple[str, ...], ...], frozenset[str]] = {}
+
+    def __call__(self, row: Experiment) -> frozenset[str]:
+        key = tuple(row.deps), tuple(row.outs), row.data_sources, tuple(row.metrics)
+        known = self._known.get(key)
+        if known is None:
+            deps = (path for path in row.deps if is_made(path, row))
+            known = self._known[key] = frozenset((*deps, *(path for path in row.outs if path not in row.data_sources)))
+        return known
 
 
 def _columns(table: str, rows: Iterator[tuple[Any, ...]]) -> dict[str, Array]:

@@ -47,6 +47,12 @@ SCHEMA: dict[str, tuple[SqlColumn, ...]] = {
         ("key", "VARCHAR", "dotted key; `file:key` where two files share it"),
         ("value", "VARCHAR", "value as text; lists as JSON"),
         ("number", "DOUBLE", "value, if it is a number"),
+        (
+            "is_used",
+            "BOOLEAN",
+            "false where the method makes nothing of it, as of `train.lora.r` where all weights are trained; "
+            "else true, always so in projects of another make",
+        ),
     ),
     "metrics": _columns(
         *_WHICH,
@@ -54,12 +60,14 @@ SCHEMA: dict[str, tuple[SqlColumn, ...]] = {
         ("value", "DOUBLE", "value, if it is a number"),
         ("text", "VARCHAR", "value, if it is text, true or false"),
         ("direction", "VARCHAR", "`higher` or `lower` is better, or `none`"),
+        ("is_resource", "BOOLEAN", "whether it tells what a run cost: time, memory, throughput, energy"),
     ),
     "hashes": _columns(
         *_WHICH,
         ("kind", "VARCHAR", "`dep` or `out`"),
         ("path", "VARCHAR", "file or folder"),
         ("hash", "VARCHAR", "what DVC knows it by, with `.dir` at the end for a folder; null if it knows none"),
+        ("is_made", "BOOLEAN", "whether a stage writes it; false of code, and of what .dvc files track"),
     ),
     "series": _columns(
         *_WHICH,

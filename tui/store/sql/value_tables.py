@@ -2,35 +2,70 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline.contract.metrics import direction
+from pipeline.contract.metrics import direction, is_resource
 from tui.core.experiments import Experiment
-from tui.core.keys import Side, all_keys, flat
+from tui.core.keys import Key, Side, all_keys, flat
+from tui.core.methods import effects_of
 from tui.core.values import format_param
 from tui.store.sql.arrays import Array, numbers, objects
 
 _PLAIN = {str, int, float, bool, type(None)}
 
 
+class _Leaves(NamedTuple):
+    """All values of all experiments, one experiment after the other."""
+
+    keys: list[Key]
+    codes: Array
+    """Of each value the place of its key."""
+    owners: Array
+    """Of each value the place of its experiment."""
+    values: list[Any]
+
+
 def param_columns(experiments: Sequence[Experiment]) -> dict[str, Array]:
     """Table `params`."""
-    columns, _, values = _columns(experiments, "param")
-    return {**columns, "value": objects(_texts(values)), "number": numbers(_numbers(values))}
+    leaves = _leaves(experiments, "param")
+    found = {"value": objects(_texts(leaves.values)), "number": numbers(_numbers(leaves.values))}
+    return {**_which(experiments, leaves), **found, "is_used": _are_used(experiments, leaves)}
 
 
 def metric_columns(experiments: Sequence[Experiment]) -> dict[str, Array]:
     """Table `metrics`."""
-    columns, (keys, codes), values = _columns(experiments, "metric")
+    leaves = _leaves(experiments, "metric")
+    keys, codes, _, values = leaves
     found = numbers(_numbers(values))
     texts = np.empty(len(values), dtype=object)
     for index in np.flatnonzero(np.isnan(found)):
         if number(values[index]) is None:
             texts[index] = format_param(values[index])
-    directions = objects(direction(key) for key in keys)
-    return {**columns, "value": found, "text": texts, "direction": directions[codes]}
+    directions = objects(direction(key.text) for key in keys)
+    costs = np.array([is_resource(key.name) for key in keys], dtype=bool)
+    shared = {"direction": directions[codes], "is_resource": costs[codes]}
+    return {**_which(experiments, leaves), "value": found, "text": texts, **shared}
+
+
+def _which(experiments: Sequence[Experiment], leaves: _Leaves) -> dict[str, Array]:
+    """Columns rev, name, key."""
+    return {
+        "rev": objects(row.rev for row in experiments)[leaves.owners],
+        "name": objects(row.label for row in experiments)[leaves.owners],
+        "key": objects(key.text for key in leaves.keys)[leaves.codes],
+    }
+
+
+def _are_used(experiments: Sequence[Experiment], leaves: _Leaves) -> Array:
+    """Whether each param has any effect; worked out once for each key and way to adapt a model."""
+    effects = [effects_of(row.params) for row in experiments]
+    places = {one: place for place, one in enumerate(dict.fromkeys(effects))}
+    answers = [[one.applies(key.name) for key in leaves.keys] for one in places]
+    found = np.array(answers, dtype=bool).reshape(len(places), len(leaves.keys))
+    ways = np.array([places[one] for one in effects], dtype=np.int64)
+    return found[ways[leaves.owners], leaves.codes]
 
 
 def number(value: Any) -> float | None:
@@ -51,10 +86,7 @@ def _numbers(values: Sequence[Any]) -> list[float | None]:
     return [value if (kind := type(value)) is float else None if kind is str else number(value) for value in values]
 
 
-def _columns(
-    experiments: Sequence[Experiment], side: Side
-) -> tuple[dict[str, Array], tuple[list[str], Array], list[Any]]:
-    """Columns rev, name, key; all keys with the place of each value's among them; the values."""
+def _leaves(experiments: Sequence[Experiment], side: Side) -> _Leaves:
     codes_of = _Codes(experiments, side)
     counts = np.zeros(len(experiments), dtype=np.int64)
     parts: list[Array] = []
@@ -66,21 +98,16 @@ def _columns(
             parts.append(codes_of(path, tuple(leaves)))
             documents.append(leaves.values())
     codes = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
-    columns = {
-        "rev": np.repeat(objects(row.rev for row in experiments), counts),
-        "name": np.repeat(objects(row.label for row in experiments), counts),
-        "key": objects(codes_of.keys)[codes],
-    }
-    return columns, (codes_of.keys, codes), list(chain.from_iterable(documents))
+    owners = np.repeat(np.arange(len(experiments)), counts)
+    return _Leaves(codes_of.keys, codes, owners, list(chain.from_iterable(documents)))
 
 
 class _Codes:
     """Numbers of keys; documents with the same leaves, which is nearly all of them, share one array."""
 
     def __init__(self, experiments: Sequence[Experiment], side: Side) -> None:
-        found = all_keys(experiments, side)
-        self.keys = [key.text for key in found]
-        self._codes = {(key.path, key.name): code for code, key in enumerate(found)}
+        self.keys = all_keys(experiments, side)
+        self._codes = {(key.path, key.name): code for code, key in enumerate(self.keys)}
         self._known: dict[tuple[str, tuple[str, ...]], Array] = {}
 
     def __call__(self, path: str, names: tuple[str, ...]) -> Array:
