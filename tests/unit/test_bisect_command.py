@@ -12,7 +12,7 @@ import pytest
 from tests.unit.store_repos import RepoBuilder, make_run
 from tui.cli import running
 from tui.cli.bisecting.command import bisect
-from tui.cli.bisecting.session import SessionFile
+from tui.cli.bisecting.record import BisectionFile
 from tui.cli.context import Context
 from tui.cli.parser import build_parser
 from tui.core.errors import UsageError, UserError
@@ -250,7 +250,7 @@ def test_the_plan_runs_and_keeps_nothing(tmp_path: Path, capsys: pytest.CaptureF
     assert bench.search("--plan", "--json") == 0
     told = _printed(capsys)
     assert (told["state"], told["next"], told["max_runs"]) == ("searching", bench.revs[4], 3)
-    assert SessionFile(bench.builder.root).read() is None
+    assert BisectionFile(bench.builder.root).read() is None
     assert bench.launched == []
 
 
@@ -274,9 +274,9 @@ def test_results_that_many_commits_carry_on_are_checked_by_halving(tmp_path: Pat
     assert len(bench.launched) <= 4
     assert set(bench.launched) >= {29, 30}
     assert bench.runner.num_checks <= 2 + 6 + 1
-    session = SessionFile(bench.builder.root).read()
-    assert session is not None
-    assert set(session.outdated) == bench.runner.outdated_revs
+    record = BisectionFile(bench.builder.root).read()
+    assert record is not None
+    assert set(record.outdated) == bench.runner.outdated_revs
 
 
 def test_a_search_that_leads_nowhere_gives_way_to_another(tmp_path: Path) -> None:
@@ -353,7 +353,7 @@ def test_a_broken_file_is_told_and_can_be_reset(tmp_path: Path) -> None:
 
 def test_two_processes_do_not_work_on_one_bisection(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "p", GOOD_THEN_BAD, range(9))
-    with SessionFile(bench.builder.root).held(), pytest.raises(UserError, match="another finetui"):
+    with BisectionFile(bench.builder.root).held(), pytest.raises(UserError, match="another finetui"):
         bench.search()
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tui.cli.output import plain, print_error, print_json, print_table
+from tui.cli.output import print_error, print_json, print_table
+from tui.core.plain import plain
 
 
 @dataclass(frozen=True, slots=True)

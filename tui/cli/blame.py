@@ -6,8 +6,8 @@ from typing import Any
 
 from tui.cli.context import Context
 from tui.cli.diffing import diff_as_json, print_diff
-from tui.cli.log import point_json
-from tui.cli.output import print_json, print_line, print_table, visible
+from tui.cli.output import print_json, print_line, print_table
+from tui.cli.points import point_json
 from tui.cli.text_room import room_beside, shorten
 from tui.core.errors import UsageError
 from tui.core.experiments import Experiment
@@ -27,6 +27,7 @@ from tui.core.history.moves import Move
 from tui.core.history.noise import Noise
 from tui.core.history.walking import find, walk
 from tui.core.keys import Key
+from tui.core.visible import visible
 
 _NUM_SHOWN = 12
 _BESIDE = 32

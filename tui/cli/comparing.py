@@ -6,7 +6,7 @@ from typing import Any
 
 from tui.cli.context import Context
 from tui.cli.example_tables import evidence_as_json, print_changes, print_scores, raw_score_rows
-from tui.cli.output import Format, print_json, print_line, print_table, raw, visible
+from tui.cli.output import Format, print_json, print_line, print_table, raw
 from tui.core.comparison import Comparison, MetricCell, MetricRow, ParamRow, compare_groups
 from tui.core.comparison import compare as compare_experiments
 from tui.core.errors import UsageError
@@ -15,6 +15,7 @@ from tui.core.experiments import Experiment
 from tui.core.grouping import Group, format_spread, group_by_seed
 from tui.core.keys import MISSING
 from tui.core.values import format_delta, format_param, format_value
+from tui.core.visible import visible
 
 _ARROWS = {"better": "▲", "worse": "▼", "equal": "", "none": "", "noise": "~"}
 _EVERYTHING = 10**9

@@ -7,13 +7,14 @@ from typing import Any
 from pipeline.contract.paths import METRICS_DIR
 from tui.cli.comparing import comparison_as_json, print_comparison
 from tui.cli.context import Context
-from tui.cli.output import Format, print_json, print_line, print_table, visible
+from tui.cli.output import Format, print_json, print_line, print_table
 from tui.core.changes import DataChange, StageChange
 from tui.core.comparison import Comparison
 from tui.core.comparison import compare as compare_experiments
 from tui.core.evidence import read_evidence
 from tui.core.experiments import Experiment
 from tui.core.ports import FileChange
+from tui.core.visible import visible
 
 _HASH_DIGITS = 8
 _MAX_NAMES = 3

@@ -14,8 +14,9 @@ from pipeline.contract.loading import load_params
 from pipeline.contract.paths import PARAMS_FILE
 from pipeline.contract.problems import ParamsError
 from tui.cli.context import Context
-from tui.cli.output import print_json, print_line, visible
+from tui.cli.output import print_json, print_line
 from tui.core.errors import UserError
+from tui.core.visible import visible
 
 _TRAINING = {"torch": "2.13", "transformers": "5.23", "trl": "1.16", "peft": "0.21"}
 """Libraries of the `train` extra, and the release that the tests run with."""

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from tui.cli.output import Format, print_line, print_table, raw, visible
+from tui.cli.output import Format, print_line, print_table, raw
 from tui.cli.text_room import shorten
 from tui.core.comparison import Comparison
 from tui.core.examples import Evidence, ExampleChange, ExampleComparison, PairedScore, Score
 from tui.core.values import format_delta, format_interval, format_p, format_value
+from tui.core.visible import visible
 
 _MIN_WIDTH = 8
 _NUM_TEXTS = 4

@@ -6,7 +6,8 @@ from itertools import islice
 from typing import Any
 
 from tui.cli.context import Context
-from tui.cli.output import print_error, print_json, print_line, print_table, raw, visible
+from tui.cli.output import print_error, print_json, print_line, print_table, raw
+from tui.cli.points import point_json
 from tui.cli.text_room import room_beside, shorten
 from tui.core.comparison import metric_cell
 from tui.core.errors import UsageError
@@ -14,8 +15,9 @@ from tui.core.experiments import Experiment
 from tui.core.history.blame_text import change_text, count, note, value_text, way
 from tui.core.history.metric_history import Folded, Point, find_key, fold, trace
 from tui.core.history.walking import find, walk
-from tui.core.keys import MISSING, Key
+from tui.core.keys import Key
 from tui.core.values import as_float
+from tui.core.visible import visible
 
 _HEADERS = ("commit", "date", "value", "", "", "subject")
 _RAW_HEADERS = ("rev", "date", "refs", "name", "value", "delta", "verdict", "note", "num_folded", "subject")
@@ -154,21 +156,3 @@ def _as_json(key: Key, shown: Sequence[Folded], found: Found) -> dict[str, Any]:
         experiments = [point_json(point) for point in found.get(one.point.experiment.rev, ())]
         commits.append(point_json(one.point) | {"num_folded": one.num_folded, "experiments": experiments})
     return {"key": key.text, "kind": key.side, "direction": way(key), "commits": commits}
-
-
-def point_json(point: Point) -> dict[str, Any]:
-    """A commit and its value, as `log --json` and `blame --json` print it."""
-    row = point.experiment
-    return {
-        "rev": row.rev,
-        "name": row.name,
-        "refs": row.refs,
-        "timestamp": row.timestamp,
-        "subject": row.subject,
-        "value": None if point.value is MISSING else point.value,
-        "previous": None if point.previous is MISSING else point.previous,
-        "delta": point.delta,
-        "verdict": point.verdict,
-        "note": note(point),
-        "error": row.error,
-    }

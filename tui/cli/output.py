@@ -1,24 +1,24 @@
 """How the command line prints: tables as text, Markdown or CSV, values as JSON, errors in one line."""
 
 import json
-import math
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, is_dataclass
-from datetime import datetime
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import orjson
 
 from tui.core.keys import MISSING
+from tui.core.plain import plain
+from tui.core.visible import visible
 
 _DRIVING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Control characters that JSON lets stand, and those that change the direction of text."""
 _MAY_DRIVE = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xd8\x9c|\xe2(?:\x80[\x8e\x8f\xaa-\xae]|\x81[\xa6-\xa9])")
 """The same in UTF-8."""
+_FIRST_BYTES = (b"\x7f", b"\xc2", b"\xd8", b"\xe2")
+"""How they begin: looking for these costs next to nothing."""
 Format = Literal["text", "json", "csv", "md"]
 
 
@@ -51,7 +51,7 @@ def print_json(value: Any) -> None:
 
 def _escaped(data: bytes) -> bytes:
     """JSON that cannot drive a terminal or turn its text around; all such characters are within texts."""
-    if not _MAY_DRIVE.search(data):
+    if not any(byte in data for byte in _FIRST_BYTES) or not _MAY_DRIVE.search(data):
         return data
     return _DRIVING.sub(lambda match: f"\\u{ord(match[0]):04x}", data.decode()).encode()
 
@@ -72,37 +72,17 @@ def _plain_rest(value: Any) -> Any:
     return {str(key): item for key, item in value.items()} if isinstance(value, Mapping) else plain(value)
 
 
-def plain(value: Any) -> Any:
-    """The value in types that JSON knows."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value))
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, str | int):
-        return value
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Path):
-        return str(value)
-    return [plain(item) for item in value] if isinstance(value, Iterable) else str(value)
-
-
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], form: Format = "text") -> None:
     """A table of ready-made texts."""
-    if form == "csv":
-        import csv
-
-        shown = [headers, *rows]
-        if sys.stdout.isatty():  # a file gets every character
-            shown = [[visible(cell) for cell in row] for row in shown]
-        csv.writer(sys.stdout, lineterminator="\n").writerows(shown)
-    elif form == "md":
-        for row in (headers, ["---"] * len(headers), *rows):
-            print_line("| " + " | ".join(_markdown(cell) for cell in row) + " |")
-    else:
+    if form not in {"csv", "md"}:
         _print_aligned(headers, rows)
+        return
+    from tui.core.table_text import as_csv, as_markdown
+
+    if form == "csv" and sys.stdout.isatty():  # a file gets every character
+        headers, *rows = [[visible(cell) for cell in row] for row in (headers, *rows)]
+    sys.stdout.write((as_csv if form == "csv" else as_markdown)(headers, rows))
+    sys.stdout.flush()
 
 
 def _print_aligned(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -119,19 +99,6 @@ def raw(value: Any) -> str:
     if value is MISSING or value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
-
-
-def visible(text: str) -> str:
-    """Text without control characters, which could drive the terminal."""
-    return "".join(" " if character in "\n\t" else character for character in text if _is_shown(character))
-
-
-def _is_shown(character: str) -> bool:
-    return character in "\n\t" or unicodedata.category(character) not in {"Cc", "Cf", "Cs"}
-
-
-def _markdown(text: str) -> str:
-    return visible(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
 
 
 def _width(text: str) -> int:

@@ -5,8 +5,8 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
-from tui.cli.output import visible
 from tui.core.runs import Run, StageProgress
+from tui.core.visible import visible
 
 _QUIET_S = 10.0
 """Away from a terminal a line is printed when the stage changes, and at most so often in between."""

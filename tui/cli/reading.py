@@ -4,8 +4,9 @@ import argparse
 from typing import TYPE_CHECKING
 
 from tui.cli.context import Context
-from tui.cli.output import print_json, print_line, print_table, visible
+from tui.cli.output import print_json, print_line, print_table
 from tui.cli.rows import as_json, state
+from tui.core.visible import visible
 
 if TYPE_CHECKING:
     from tui.core.experiments import Experiment

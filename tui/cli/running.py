@@ -10,10 +10,11 @@ import yaml
 
 from pipeline.contract.yaml12 import load_yaml
 from tui.cli.context import Context
-from tui.cli.output import print_error, print_json, print_line, print_table, visible
+from tui.cli.output import print_error, print_json, print_line, print_table
 from tui.cli.progress import ProgressLine, format_duration
 from tui.core.errors import UsageError
 from tui.core.runs import LaunchPlan, Run, RunRequest, StagePlan
+from tui.core.visible import visible
 
 _POLL_S = 0.5
 

@@ -3,10 +3,11 @@
 import csv
 import io
 import json
-import math
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time
+from collections.abc import Sequence
 from typing import Any
+
+from tui.core.plain import plain
+from tui.core.visible import visible
 
 Row = Sequence[Any]
 
@@ -30,8 +31,9 @@ def as_markdown(columns: Sequence[str], rows: Sequence[Row]) -> str:
 
 def as_json(columns: Sequence[str], rows: Sequence[Row]) -> str:
     """A list of objects; what is not finite is null."""
-    found = [record(columns, [_plain(cell) for cell in row]) for row in rows]
-    return json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return (
+        json.dumps([plain(record(columns, row)) for row in rows], indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    )
 
 
 def record(columns: Sequence[str], row: Row) -> dict[str, Any]:
@@ -51,19 +53,10 @@ def cell_text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool | list | dict):
-        return json.dumps(_plain(value), ensure_ascii=False)
+        return json.dumps(plain(value), ensure_ascii=False)
     return str(value)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value.isoformat() if isinstance(value, datetime | date | time) else value
-
-
 def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", "<br>")
+    lines = text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split("\n")
+    return "<br>".join(map(visible, lines))

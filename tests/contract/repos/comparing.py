@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tui.cli.output import plain
 from tui.core.experiments import Experiment
+from tui.core.plain import plain
 from tui.store import GitStore
 
 ROOT = Path(__file__).resolve().parents[3]

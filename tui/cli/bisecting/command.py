@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tui.cli.bisecting.opening import USAGE, asked_session, begin, known_session, open_bisection, refuse_another
+from tui.cli.bisecting.opening import USAGE, asked_record, begin, known_record, open_bisection, refuse_another
+from tui.cli.bisecting.record import BisectionFile, Tested
 from tui.cli.bisecting.search import Bisection
-from tui.cli.bisecting.session import SessionFile, Tested
 from tui.cli.bisecting.telling import print_plan, print_result, print_tested, status_json
 from tui.cli.context import Context
 from tui.cli.output import print_error, print_json, print_line
@@ -31,57 +31,57 @@ def bisect(context: Context, options: argparse.Namespace) -> int:
 
 def _search(context: Context, options: argparse.Namespace, words: Sequence[str]) -> int:
     """All in one: begin, or go on with the same, until the commit is found."""
-    session = asked_session(context, options, words)
-    file = SessionFile(context.store.root)
+    record = asked_record(context, options, words)
+    file = BisectionFile(context.store.root)
     if options.plan:
-        return _plan(open_bisection(context, file, session, keep=False), options)
+        return _plan(open_bisection(context, file, record, keep=False), options)
     with file.held():
         known = file.read()
-        if known is not None and known.asks_same(session):
+        if known is not None and known.asks_same(record):
             return _go_on(open_bisection(context, file, known), options)
         refuse_another(context, file, known)
-        return _go_on(begin(context, file, session), options)
+        return _go_on(begin(context, file, record), options)
 
 
 def _start(context: Context, options: argparse.Namespace, words: list[str]) -> int:
-    session, file = asked_session(context, options, words), SessionFile(context.store.root)
+    record, file = asked_record(context, options, words), BisectionFile(context.store.root)
     with file.held():
         refuse_another(context, file, file.read())
-        return _plan(begin(context, file, session), options)
+        return _plan(begin(context, file, record), options)
 
 
 def _run(context: Context, options: argparse.Namespace, words: list[str]) -> int:
     _no_more(words)
-    file = SessionFile(context.store.root)
+    file = BisectionFile(context.store.root)
     if options.plan:
-        return _plan(open_bisection(context, file, known_session(file), keep=False), options)
+        return _plan(open_bisection(context, file, known_record(file), keep=False), options)
     with file.held():
-        return _go_on(open_bisection(context, file, known_session(file)), options)
+        return _go_on(open_bisection(context, file, known_record(file)), options)
 
 
 def _status(context: Context, options: argparse.Namespace, words: list[str]) -> int:
     _no_more(words)
-    file = SessionFile(context.store.root)
-    return _plan(open_bisection(context, file, known_session(file), keep=False), options)
+    file = BisectionFile(context.store.root)
+    return _plan(open_bisection(context, file, known_record(file), keep=False), options)
 
 
 def _log(context: Context, options: argparse.Namespace, words: list[str]) -> int:
     _no_more(words)
-    file = SessionFile(context.store.root)
-    bisection = open_bisection(context, file, known_session(file), keep=False)
+    file = BisectionFile(context.store.root)
+    bisection = open_bisection(context, file, known_record(file), keep=False)
     if options.form == "json":
         print_json(status_json(context, bisection, None)["tested"])
     else:
         for commit in bisection.line:
-            if commit.rev in bisection.session.tested:
-                print_tested(commit, bisection.session.tested[commit.rev])
+            if commit.rev in bisection.record.tested:
+                print_tested(commit, bisection.record.tested[commit.rev])
     return 0
 
 
 def _skip(context: Context, _: argparse.Namespace, words: list[str]) -> int:
-    file = SessionFile(context.store.root)
+    file = BisectionFile(context.store.root)
     with file.held():
-        bisection = open_bisection(context, file, known_session(file))
+        bisection = open_bisection(context, file, known_record(file))
         if words:
             commits = [context.resolve(text) for text in words]
         else:
@@ -94,13 +94,13 @@ def _skip(context: Context, _: argparse.Namespace, words: list[str]) -> int:
             if commit.rev not in inside:
                 raise UsageError(f"{commit.label} is not between the good and the bad commit")
             bisection.skip(commit, "left out by hand")
-            print_tested(commit, bisection.session.tested[commit.rev])
+            print_tested(commit, bisection.record.tested[commit.rev])
     return 0
 
 
 def _reset(context: Context, _: argparse.Namespace, words: list[str]) -> int:
     _no_more(words)
-    file = SessionFile(context.store.root)
+    file = BisectionFile(context.store.root)
     with file.held():
         going = _going(context, file)
         print_line("the bisection is forgotten" if file.remove() else "there is no bisection to forget")
@@ -109,13 +109,13 @@ def _reset(context: Context, _: argparse.Namespace, words: list[str]) -> int:
     return 0
 
 
-def _going(context: Context, file: SessionFile) -> list[Run]:
+def _going(context: Context, file: BisectionFile) -> list[Run]:
     """Its run, if that goes on; a broken file, which is forgotten as well, tells of none."""
     try:
-        session = file.read()
+        record = file.read()
     except UserError:
         return []
-    going = session.going if session is not None else None
+    going = record.going if record is not None else None
     return [run for run in context.runner.runs() if run.is_active and run.id == going.run] if going else []
 
 

@@ -3,9 +3,9 @@
 import argparse
 from collections.abc import Sequence
 
-from tui.cli.bisecting.evidence import Evidence
+from tui.cli.bisecting.record import BisectionFile, BisectionRecord
 from tui.cli.bisecting.search import Bisection
-from tui.cli.bisecting.session import Session, SessionFile
+from tui.cli.bisecting.stored_results import StoredResults
 from tui.cli.context import Context
 from tui.cli.running import parse_override
 from tui.core.errors import UsageError, UserError
@@ -21,15 +21,15 @@ _FORGETS = "finetui bisect reset forgets it"
 _NONE = "finetui bisect start --good REV --bad REV CONDITION begins one"
 
 
-def known_session(file: SessionFile) -> Session:
+def known_record(file: BisectionFile) -> BisectionRecord:
     """The bisection that is under way; UsageError without one."""
-    session = file.read()
-    if session is None:
+    record = file.read()
+    if record is None:
         raise UsageError("there is no bisection", hint=_NONE)
-    return session
+    return record
 
 
-def asked_session(context: Context, options: argparse.Namespace, words: Sequence[str]) -> Session:
+def asked_record(context: Context, options: argparse.Namespace, words: Sequence[str]) -> BisectionRecord:
     """What the words ask for."""
     good, bad, rest = options.good, options.bad, list(words)
     if good is None and rest:
@@ -41,7 +41,7 @@ def asked_session(context: Context, options: argparse.Namespace, words: Sequence
     condition = parse_condition(" ".join(rest))
     ends = [_commit(context, text) for text in (good, bad)]
     overrides = dict(parse_override(text) for text in options.sets)
-    return Session(ends[0].rev, ends[1].rev, str(condition), overrides, list(options.targets), options.trust)
+    return BisectionRecord(ends[0].rev, ends[1].rev, str(condition), overrides, list(options.targets), options.trust)
 
 
 def _commit(context: Context, text: str) -> Experiment:
@@ -52,7 +52,7 @@ def _commit(context: Context, text: str) -> Experiment:
     return found
 
 
-def refuse_another(context: Context, file: SessionFile, known: Session | None) -> None:
+def refuse_another(context: Context, file: BisectionFile, known: BisectionRecord | None) -> None:
     """A bisection that has not ended is not thrown away by another one."""
     if known is None:
         return
@@ -67,23 +67,23 @@ def refuse_another(context: Context, file: SessionFile, known: Session | None) -
         raise UsageError("another bisection is under way", told, f"finetui bisect run goes on with it, {_FORGETS}")
 
 
-def begin(context: Context, file: SessionFile, session: Session) -> Bisection:
+def begin(context: Context, file: BisectionFile, record: BisectionRecord) -> Bisection:
     """Open a new one; it takes the place of the one before only when its ends are known not to be wrong."""
-    bisection = open_bisection(context, file, session, keep=False)
+    bisection = open_bisection(context, file, record, keep=False)
     bisection.settle()
     bisection.keep_in(file)
     return bisection
 
 
-def open_bisection(context: Context, file: SessionFile, session: Session, keep: bool = True) -> Bisection:
+def open_bisection(context: Context, file: BisectionFile, record: BisectionRecord, keep: bool = True) -> Bisection:
     """The bisection with its commits; without `keep` nothing that is found out is written."""
-    good, bad = (context.store.resolve(rev) for rev in (session.good, session.bad))
+    good, bad = (context.store.resolve(rev) for rev in (record.good, record.bad))
     line = context.store.line(good, bad)
     if line.relation != "before":
         raise _misplaced(line, good, bad)
-    condition = parse_condition(session.condition)
-    evidence = Evidence(context, session, condition, _key(context, condition, line.commits))
-    return Bisection(context, file if keep else None, session, line, evidence)
+    condition = parse_condition(record.condition)
+    stored = StoredResults(context, record, condition, _key(context, condition, line.commits))
+    return Bisection(context, file if keep else None, record, line, stored)
 
 
 def _key(context: Context, condition: Condition, commits: Sequence[Experiment]) -> Key:

@@ -4,8 +4,8 @@ from bisect import bisect_left
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from tui.cli.bisecting.evidence import Evidence
-from tui.cli.bisecting.session import Going, Session, SessionFile, Tested
+from tui.cli.bisecting.record import BisectionFile, BisectionRecord, Going, Tested
+from tui.cli.bisecting.stored_results import StoredResults
 from tui.cli.context import Context
 from tui.cli.running import wait
 from tui.core.errors import UsageError, UserError
@@ -22,21 +22,21 @@ class Bisection:
     """A line of commits, from the good one to the bad one, of which more and more are tested."""
 
     def __init__(
-        self, context: Context, file: SessionFile | None, session: Session, line: Line, evidence: Evidence
+        self, context: Context, file: BisectionFile | None, record: BisectionRecord, line: Line, stored: StoredResults
     ) -> None:
         """Without a file nothing of what is found out is kept."""
-        self.context, self._file, self.session = context, file, session
-        self.line, self.merges, self._evidence = line.commits, line.merges, evidence
+        self.context, self._file, self.record = context, file, record
+        self.line, self.merges, self._stored = line.commits, line.merges, stored
 
-    def keep_in(self, file: SessionFile) -> None:
+    def keep_in(self, file: BisectionFile) -> None:
         """Keep what is known, and from now on what is found out."""
         self._file = file
         self._keep()
 
     def marks(self) -> list[Mark | None]:
         """What is known of each commit, hints that nobody has checked included."""
-        tested = self.session.tested
-        return [tested[one.rev].mark if one.rev in tested else self._evidence.hint(one) for one in self.line]
+        tested = self.record.tested
+        return [tested[one.rev].mark if one.rev in tested else self._stored.hint(one) for one in self.line]
 
     def settle(self) -> Search | None:
         """Where the search stands by what is stored, checked as far as it matters; None while the good or the bad
@@ -72,25 +72,25 @@ class Bisection:
         return [one for one in (self.line[0], self.line[-1]) if not (self._is_tested(one) or self._confirm(one))]
 
     def _is_tested(self, commit: Experiment) -> bool:
-        return commit.rev in self.session.tested
+        return commit.rev in self.record.tested
 
     def _check_end(self, commit: Experiment, wanted: str) -> bool:
         """Whether an end is known; UsageError if it is the opposite of what it was said to be."""
         if not (self._is_tested(commit) or self._confirm(commit)):
             return False
-        found = self.session.tested[commit.rev]
+        found = self.record.tested[commit.rev]
         if found.mark == "skip":
             title = f"{commit.short_rev}, which was given as {wanted}, cannot be tested"
             raise UserError(title, found.reason, _AFTER_FAILED_END)
         if found.mark != wanted:
             has = f"its value is {found.value:g}" if found.value is not None else "it is not"
             hint = "choose another commit, or look along the history: finetui log"
-            raise UsageError(f"{commit.short_rev} was given as {wanted}, but {has}", self.session.condition, hint)
+            raise UsageError(f"{commit.short_rev} was given as {wanted}, but {has}", self.record.condition, hint)
         return True
 
     def _confirm(self, commit: Experiment) -> bool:
         """Take over what is stored of a commit, if it counts."""
-        found = self._evidence.confirmed(commit)
+        found = self._stored.confirmed(commit)
         if found is not None:
             self._note(commit, found)
         return found is not None
@@ -101,7 +101,7 @@ class Bisection:
         Results that commits carry on from an earlier one stop to be theirs with the first change of code, and stay so:
         where they stopped is found by halving. Code that was changed back is run again, which costs no more than time.
         """
-        signature = self._evidence.signature(self.line[place])
+        signature = self._stored.signature(self.line[place])
         if self._confirm(self.line[place]) or signature is None:
             return
         first = last = place
@@ -111,25 +111,25 @@ class Bisection:
             last += 1
         stale = first + bisect_left(range(first, place), True, key=lambda one: not self._confirm(self.line[one]))
         for one in range(stale, last + 1):
-            self._evidence.refute(self.line[one].rev)
+            self._stored.refute(self.line[one].rev)
 
     def _carries(self, place: int, signature: object) -> bool:
-        return not self._is_tested(self.line[place]) and self._evidence.signature(self.line[place]) == signature
+        return not self._is_tested(self.line[place]) and self._stored.signature(self.line[place]) == signature
 
     def _note(self, commit: Experiment, tested: Tested) -> None:
-        self.session.tested[commit.rev] = tested
-        if self.session.going is not None and self.session.going.commit == commit.rev:
-            self.session.going = None
+        self.record.tested[commit.rev] = tested
+        if self.record.going is not None and self.record.going.commit == commit.rev:
+            self.record.going = None
         self._keep()
 
     def _keep(self) -> None:
         if self._file is not None:
-            self._file.write(self.session)
+            self._file.write(self.record)
 
     def _test(self, commit: Experiment, tell: Callable[[Experiment, Tested], None], quiet: bool) -> None:
         if not self._confirm(commit):
             self._note(commit, self._run(commit, quiet))
-        tell(commit, self.session.tested[commit.rev])
+        tell(commit, self.record.tested[commit.rev])
 
     def _run(self, commit: Experiment, quiet: bool) -> Tested:
         """The verdict of a run: of the one that goes on since before we were killed, or of a new one."""
@@ -142,14 +142,14 @@ class Bisection:
         return self._judge(commit, wait(self.context, run, quiet))
 
     def _find_going(self, commit: Experiment) -> Run | None:
-        going = self.session.going
+        going = self.record.going
         if going is None or going.commit != commit.rev:
             return None
         for run in self.context.runner.runs():
             is_ours = run.id == going.run
             if going.run is None:  # killed in the very moment of the launch
                 since = datetime.fromisoformat(going.since)
-                same = run.baseline == commit.rev and dict(run.overrides) == self.session.overrides
+                same = run.baseline == commit.rev and dict(run.overrides) == self.record.overrides
                 is_ours = same and run.started_at >= since
             if is_ours and run.status not in {"lost", "cancelled"}:
                 return run
@@ -160,17 +160,17 @@ class Bisection:
         problems = self.context.runner.plan(request).problems
         if problems:
             return Tested("skip", "run", reason=problems[0])
-        self.session.going = Going(commit.rev, datetime.now(UTC).replace(microsecond=0).isoformat())
+        self.record.going = Going(commit.rev, datetime.now(UTC).replace(microsecond=0).isoformat())
         self._keep()
         run = self.context.runner.launch(request)
-        self.session.going = Going(commit.rev, self.session.going.since, run.id)
+        self.record.going = Going(commit.rev, self.record.going.since, run.id)
         self._keep()
         return run
 
     def _request(self, commit: Experiment) -> RunRequest:
         taken = {row.name for row in self.context.experiments() if row.baseline == commit.rev}
         name = f"bisect-{commit.rev[:7]}"
-        overrides, targets = self.session.overrides, tuple(self.session.targets)
+        overrides, targets = self.record.overrides, tuple(self.record.targets)
         return RunRequest(overrides, None if name in taken else name, targets, rev=commit.rev)
 
     def _judge(self, commit: Experiment, run: Run) -> Tested:
@@ -178,9 +178,9 @@ class Bisection:
             raise UserError(f"the run of {commit.short_rev} was {run.status}", run.name, _AFTER_CANCEL)
         if run.status != "done":
             return Tested("skip", "run", source=run.rev, reason=f"its run failed: {run.error or 'the log says why'}")
-        self._evidence.refresh()
+        self._stored.refresh()
         row = next((row for row in self.context.experiments() if row.rev == run.rev), None)
-        mark = self._evidence.judge(row)
+        mark = self._stored.judge(row)
         if mark is None:
             return Tested("skip", "run", source=run.rev, reason="it ran, but has no value of the metric")
-        return Tested(mark, "run", self._evidence.value(row), run.rev)
+        return Tested(mark, "run", self._stored.value(row), run.rev)

@@ -44,8 +44,8 @@ class Going:
 
 
 @dataclass(slots=True)
-class Session:
-    """One bisection."""
+class BisectionRecord:
+    """What one bisection looks for, and what it has found out."""
 
     good: str
     """SHA, as all of them."""
@@ -61,7 +61,7 @@ class Session:
     """SHAs of commits and experiments whose metrics turned out to belong to other code, params or data."""
     going: Going | None = None
 
-    def asks_same(self, other: "Session") -> bool:
+    def asks_same(self, other: "BisectionRecord") -> bool:
         """Whether both look for the same."""
         return self._question() == other._question()
 
@@ -69,14 +69,14 @@ class Session:
         return self.good, self.bad, self.condition, self.overrides, self.targets, self.trusts
 
 
-class SessionFile:
+class BisectionFile:
     """Where the one bisection of a project is kept."""
 
     def __init__(self, root: Path) -> None:
         self._folder = root / _FOLDER
         self._place = self._folder / "bisect.json"
 
-    def read(self) -> Session | None:
+    def read(self) -> BisectionRecord | None:
         """The bisection; None if there is none. UserError if the file is broken."""
         try:
             value = json.loads(self._place.read_bytes())
@@ -84,17 +84,17 @@ class SessionFile:
                 raise ValueError("it is of another version of finetui")
             going = value.pop("going")
             tested = {rev: Tested(**one) for rev, one in value.pop("tested").items()}
-            return Session(**value, tested=tested, going=Going(**going) if going else None)
+            return BisectionRecord(**value, tested=tested, going=Going(**going) if going else None)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             detail = f"{self._place}: {error}"
             raise UserError("the bisection cannot be read", detail, "finetui bisect reset forgets it") from error
 
-    def write(self, session: Session) -> None:
+    def write(self, record: BisectionRecord) -> None:
         """Keep it, complete or not at all."""
         self._prepare()
-        write_json(self._place, {"version": _VERSION, **asdict(session)})
+        write_json(self._place, {"version": _VERSION, **asdict(record)})
 
     def remove(self) -> bool:
         """Forget it; whether there was one."""

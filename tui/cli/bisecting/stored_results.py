@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.contract.paths import METRICS_DIR, PARAMS_FILE
-from tui.cli.bisecting.session import Session, Tested
+from tui.cli.bisecting.record import BisectionRecord, Tested
 from tui.cli.context import Context
 from tui.core.experiments import Experiment
 from tui.core.history.bisect import Mark
@@ -14,14 +14,14 @@ from tui.core.keys import MISSING, Key, flat, same
 _PIPELINE_NAMES = frozenset({"dvc.yaml", ".dvcignore"})
 
 
-class Evidence:
+class StoredResults:
     """Rows with a value for each commit: the commit itself, then experiments that ran just that."""
 
-    def __init__(self, context: Context, session: Session, condition: Condition, key: Key) -> None:
-        self._context, self._session = context, session
+    def __init__(self, context: Context, record: BisectionRecord, condition: Condition, key: Key) -> None:
+        self._context, self._record = context, record
         self._condition, self._key = condition, key
         self._experiments: dict[str, list[Experiment]] = {}
-        self._refuted = set(session.outdated)
+        self._refuted = set(record.outdated)
         self.refresh()
 
     def refresh(self) -> None:
@@ -48,7 +48,7 @@ class Evidence:
         """The metrics of a row do not belong to it."""
         if rev not in self._refuted:
             self._refuted.add(rev)
-            self._session.outdated.append(rev)
+            self._record.outdated.append(rev)
 
     def signature(self, commit: Experiment) -> object:
         """What is the same for commits that only carry on the results of an earlier one; None without a hint."""
@@ -78,10 +78,10 @@ class Evidence:
 
     def _has_params(self, commit: Experiment, row: Experiment) -> bool:
         """Whether a row ran with the params of the commit, and with the overrides."""
-        if row is commit and not self._session.overrides:
+        if row is commit and not self._record.overrides:
             return True
         wanted, own = _values(commit.params), _values(row.params)
-        asked = {f"{PARAMS_FILE}:{key}": value for key, value in flat(dict(self._session.overrides)).items()}
+        asked = {f"{PARAMS_FILE}:{key}": value for key, value in flat(dict(self._record.overrides)).items()}
         wanted.update({key: value for key, value in asked.items() if key in wanted})
         return wanted.keys() == own.keys() and all(same(value, own[key]) for key, value in wanted.items())
 
@@ -89,7 +89,7 @@ class Evidence:
         if row is not commit:
             changes = self._context.store.changed_files(commit, row)
             return not any(_decides(change.path, commit, row) for change in changes)
-        if self._session.trusts:
+        if self._record.trusts:
             return True
         return not self._context.runner.outdated(commit.rev, self._files(commit))
 
