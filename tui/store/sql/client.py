@@ -66,7 +66,14 @@ class QueryClient:
             return self._receive(answers, request, cancelled, end)
         except BaseException:
             self.close()  # what it does now is of no use to anybody
+            if cancelled.is_set():
+                self._get_ready()
             raise
+
+    def _get_ready(self) -> None:
+        """Have a process for the next query, which comes as soon as a person has changed the one that was given up."""
+        with suppress(OSError):  # the next query will say so
+            self._running()
 
     def _send(self, line: bytes) -> BinaryIO:
         """Hand the request over; a process that has ended meanwhile is replaced."""

@@ -36,17 +36,14 @@ def main() -> None:
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_DATA, MAX_MEMORY)
     shared_resolver(has_session=False)  # who ends this process ends its group
-    store: GitStore | None = None
-    engine: QueryEngine | None = None
+    opened = None if _is_asked(sys.stdin.buffer) else _prepared(root, num_commits)
     while (line := _next_line(sys.stdin.buffer)) is not None:
         request = decode_request(line)
         # a parent that was killed asks for no end
         signal.setitimer(signal.ITIMER_REAL, min(request.timeout_s, _LONGEST_S) + _GRACE_S)
         try:
-            if store is None or engine is None:
-                store = GitStore(root, num_commits)
-                engine = QueryEngine(store)
-            answer = _answer(store, engine, request)
+            opened = opened or _open(root, num_commits)
+            answer = _answer(*opened, request)
         except UserError as error:
             answer = encode_answer(error)
         except MemoryError:
@@ -56,6 +53,24 @@ def main() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         answers.write(answer)
         answers.flush()
+
+
+def _open(root: Path, num_commits: int) -> tuple[GitStore, QueryEngine]:
+    store = GitStore(root, num_commits)
+    return store, QueryEngine(store)
+
+
+def _prepared(root: Path, num_commits: int) -> tuple[GitStore, QueryEngine] | None:
+    """Nobody asks yet: time to read the experiments. What is wrong with them the first question tells."""
+    with suppress(UserError, MemoryError):
+        store, engine = _open(root, num_commits)
+        store.experiments()
+        return store, engine
+    return None
+
+
+def _is_asked(stream: BinaryIO) -> bool:
+    return bool(select.select([stream], [], [], 0)[0])
 
 
 def _answer(store: GitStore, engine: QueryEngine, request: Request) -> bytes:
