@@ -9,8 +9,9 @@ from tests.ui.fakes import FakeRunner, FakeStore
 from tui.core.errors import UserError
 from tui.core.experiments import Experiment
 from tui.screens.compare.screen import CompareScreen
-from tui.screens.dialogs import Choose, TextDialog
+from tui.screens.dialogs import TextDialog
 from tui.screens.experiments.screen import ExperimentsScreen
+from tui.screens.pick import Pick
 from tui.widgets.chart import LineChart
 from tui.widgets.table import VirtualTable
 
@@ -124,8 +125,8 @@ async def test_a_curve_is_chosen_from_the_list_or_by_its_row() -> None:
         await show(app, pilot, "main", "brisk-owl")
         chart = app.screen.query_one(LineChart)
         await pilot.press("o")
-        await until(pilot, lambda: isinstance(app.screen, Choose))
-        await pilot.press("j", "j", "enter")
+        await until(pilot, lambda: isinstance(app.screen, Pick))
+        await pilot.press(*"learning", "enter")
         await until(pilot, lambda: "learning_rate" in chart.title)
         app.screen.query_one("#table", VirtualTable).select("metric train/loss")
         await pilot.press("enter")

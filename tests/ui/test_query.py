@@ -17,8 +17,8 @@ from tui.core.queries import QueryError
 from tui.screens.base import PollingScreen
 from tui.screens.dialogs import Choose, TextDialog
 from tui.screens.experiments.screen import ExperimentsScreen
+from tui.screens.pick import Pick
 from tui.screens.query.catalog import Catalog
-from tui.screens.query.pick import Pick
 from tui.screens.query.screen import LIMIT, QueryScreen
 from tui.screens.run.screen import RunScreen
 from tui.settings import Settings

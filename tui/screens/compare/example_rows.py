@@ -8,8 +8,9 @@ from tui.core.examples import Change, ExampleChange, ExampleComparison, PairedSc
 from tui.core.experiments import Experiment
 from tui.core.values import format_delta, format_interval, format_p, format_param, format_value
 from tui.screens.run.samples import changed
+from tui.screens.title import Part
 from tui.widgets.table import Cell, Column, ListRows
-from tui.widgets.text import neutral
+from tui.widgets.text import neutral, shorten
 
 Kind = Change
 _LABELS = {"fixed": ("✓ fixed", "good"), "broke": ("✗ broke", "bad")}
@@ -48,19 +49,25 @@ def _row(one: ExampleChange) -> dict[str, Cell]:
 
 def summary(
     baseline: Experiment, candidate: Experiment, comparison: ExampleComparison | None, place: tuple[int, int]
-) -> Content:
-    """One line: which two, by which score, how many."""
+) -> list[Part]:
+    """One line: which two, by which score, how many; names are cut before anything else is lost."""
     which = f" {place[0]} of {place[1]}" if place[1] > 1 else ""
-    head = Content.assemble(
-        ("Examples", "bold"), f"  {neutral(candidate.label)}{which} against ⚑ {neutral(baseline.label)}  "
-    )
+    ours, theirs = neutral(candidate.label), neutral(baseline.label)
     score = comparison.score(comparison.key) if comparison is not None and comparison.key is not None else None
-    return head if comparison is None or score is None else head + _told(score, comparison)
+    return [
+        Part(Content.styled("Examples", "bold"), rank=3),
+        Part(f"{ours}{which} against ⚑ {theirs}", f"{shorten(ours, 14)}{which} ⚑ {shorten(theirs, 14)}", rank=2),
+        *(_told(score, comparison) if comparison is not None and score is not None else []),
+    ]
 
 
-def _told(score: PairedScore, comparison: ExampleComparison) -> Content:
-    counts = f"  {score.num_fixed} fixed, {score.num_broke} broke of {comparison.num_shared}"
-    return Content.assemble((neutral(score.key), "bold $text-accent"), counts)
+def _told(score: PairedScore, comparison: ExampleComparison) -> list[Part]:
+    counts = f"{score.num_fixed} fixed, {score.num_broke} broke"
+    key = neutral(score.key)
+    return [
+        Part(Content.styled(key, "bold $text-accent"), Content.styled(shorten(key, 16), "bold $text-accent"), rank=1),
+        Part(f"{counts} of {comparison.num_shared}"),
+    ]
 
 
 def change_of(score: PairedScore) -> str:

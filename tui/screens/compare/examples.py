@@ -19,6 +19,8 @@ from tui.core.experiments import Experiment
 from tui.screens.base import Bench, WorkerScreen
 from tui.screens.compare.example_rows import Kind, change_of, columns, rows_of, summary, told
 from tui.screens.dialogs import Choose, TextDialog
+from tui.screens.note import Note
+from tui.screens.title import Title
 from tui.widgets.keybar import KeyBar
 from tui.widgets.line import Line
 from tui.widgets.table import VirtualTable
@@ -36,7 +38,8 @@ class ExamplesScreen(WorkerScreen[None]):
     DEFAULT_CSS = """
     ExamplesScreen #changes { height: 1fr; }
     ExamplesScreen #preview { height: 6; }
-    ExamplesScreen #note { color: $text-warning; display: none; }
+    ExamplesScreen #preview.-empty { display: none; }
+    ExamplesScreen #note { color: $text-warning; }
     """
 
     class Read(Message):
@@ -66,12 +69,12 @@ class ExamplesScreen(WorkerScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Title, list, preview."""
-        yield Line("Examples", id="title", classes="title")
+        yield Title("Examples")
         yield VirtualTable(id="changes", classes="box", placeholder="reading the results…")
         with Vertical(id="preview", classes="box"):
             for index in range(_PREVIEW_LINES):
                 yield Line(id=f"preview-{index}")
-        yield Line(id="note")
+        yield Note(id="note")
         yield KeyBar("examples")
 
     def on_mount(self) -> None:
@@ -133,9 +136,8 @@ class ExamplesScreen(WorkerScreen[None]):
 
     def _show(self) -> None:
         candidate, comparison = self._candidates[self._place], self._comparison
-        self.query_one("#title", Line).text = summary(
-            self._experiment, candidate, comparison, (self._place + 1, len(self._candidates))
-        )
+        place = (self._place + 1, len(self._candidates))
+        self.query_one(Title).tell(*summary(self._experiment, candidate, comparison, place))
         table, shown = self._table, self._shown
         wanted = columns(self._experiment, candidate, self.app.size.width)
         if list(table.columns) != wanted:
@@ -161,9 +163,7 @@ class ExamplesScreen(WorkerScreen[None]):
         return f"no example differs in {neutral(comparison.key)}" if not comparison.changes else "none of these"
 
     def _show_note(self, text: str) -> None:
-        line = self.query_one("#note", Line)
-        line.display = bool(text)
-        line.text = neutral(text)
+        self.query_one("#note", Note).tell(text)
 
     @on(VirtualTable.Highlighted)
     def _show_preview(self) -> None:

@@ -26,6 +26,22 @@ class Sheet:
     hidden: int
     """How many equal rows are left out."""
 
+    @property
+    def keys(self) -> list[str]:
+        """Keys of all rows."""
+        return [self.rows.key(row) for row in range(self.rows.num_rows)]
+
+    @property
+    def first_row(self) -> str:
+        """Key of the first row that is no heading; empty if there is none."""
+        return next((key for key in self.keys if not key.startswith(_HEADING)), "")
+
+    def next_differing(self, row: int, by: int) -> str | None:
+        """Key of the nearest row below (1) or above (-1) that differs; round the end, at last the row itself."""
+        keys = self.keys
+        places = ((row + by * far) % len(keys) for far in range(1, len(keys) + 1))
+        return next((keys[place] for place in places if keys[place] in self.differing), None)
+
 
 def sheet(comparison: Comparison, *, only_differences: bool, with_evidence: bool = True) -> Sheet:
     """What was changed, then what came of it, then params that are equal; each below a heading."""
@@ -50,11 +66,6 @@ def columns(comparison: Comparison) -> list[Column]:
     titles = [f"{'⚑ ' if one is comparison.baseline else ''}{label}" for one, label in marked]
     own = [Column(str(index), title, "right", min_width=8, max_width=36) for index, title in enumerate(titles)]
     return [Column("key", "", max_width=36), *own]
-
-
-def is_heading(key: str) -> bool:
-    """Whether a row is only a heading."""
-    return key.startswith(_HEADING)
 
 
 def metric_name(key: str) -> str:

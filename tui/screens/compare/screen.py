@@ -11,24 +11,24 @@ from textual.message import Message
 
 from tui.commands import Scope, bindings
 from tui.core.comparison import Comparison, compare, compare_groups
-from tui.core.errors import UserError
 from tui.core.evidence import read_evidence
 from tui.core.examples import Evidence
 from tui.core.experiments import Experiment
 from tui.core.grouping import group_by_seed
 from tui.screens.base import Bench
-from tui.screens.compare.charted import ChartedScreen
+from tui.screens.charted import ChartedScreen
+from tui.screens.compare.curve_chart import CurveChart
 from tui.screens.compare.examples import ExamplesScreen
 from tui.screens.compare.reading import Reading, read
-from tui.screens.compare.rows import Sheet, columns, is_heading, metric_name, sheet, values_of
-from tui.widgets.chart import LineChart
+from tui.screens.compare.rows import Sheet, columns, metric_name, sheet, values_of
+from tui.screens.note import Note, Problem
+from tui.screens.title import Part, Title
 from tui.widgets.keybar import KeyBar
-from tui.widgets.line import Line
 from tui.widgets.table import VirtualTable
 from tui.widgets.text import neutral
 
 
-class CompareScreen(ChartedScreen):
+class CompareScreen(ChartedScreen[Reading]):
     """A baseline and others."""
 
     scope: ClassVar[Scope] = "compare"
@@ -37,23 +37,7 @@ class CompareScreen(ChartedScreen):
     DEFAULT_CSS = """
     CompareScreen #table { height: 3fr; }
     CompareScreen LineChart { height: 2fr; min-height: 8; padding: 0 1; }
-    CompareScreen #problem { color: $text-error; display: none; }
-    CompareScreen #note { color: $text-muted; display: none; }
     """
-
-    class Read(Message):
-        """Experiments with their curves."""
-
-        def __init__(self, request: int, reading: Reading) -> None:
-            super().__init__()
-            self.request, self.reading = request, reading
-
-    class ReadFailed(Message):
-        """They could not be read."""
-
-        def __init__(self, request: int, error: UserError) -> None:
-            super().__init__()
-            self.request, self.error = request, error
 
     class EvidenceRead(Message):
         """What their per-example results say."""
@@ -69,27 +53,36 @@ class CompareScreen(ChartedScreen):
         self._sheet: Sheet | None = None
         self._evidence: Evidence | None = None
         self._evidence_request = 0
-        self._is_grouped = False
+        self._is_grouped = self._is_read = False
         self._with_intervals = True
 
     def compose(self) -> ComposeResult:
         """Title, table, chart."""
-        yield Line("Compare", id="title", classes="title")
+        yield Title("Compare")
         yield VirtualTable(id="table", classes="box", placeholder="nothing to compare")
-        yield LineChart(placeholder="reading the curves…")
-        yield Line(id="note")
-        yield Line(id="problem")
+        yield CurveChart()
+        yield Note(id="note")
+        yield Problem()
         yield KeyBar("compare")
 
     def on_mount(self) -> None:
         """Params and metrics are known already; curves and what the examples say follow."""
-        self._table.focus()
+        self.table.focus()
         self._show_table()
-        self._to_first_row()
+        self.table.select(self._sheet.first_row if self._sheet is not None else "")
 
     @property
-    def _table(self) -> VirtualTable:
-        return self.query_one("#table", VirtualTable)
+    def chart(self) -> CurveChart:
+        """The curves."""
+        return self.query_one(CurveChart)
+
+    def choices(self) -> tuple[Sequence[str], int | None]:
+        """Curves that any of them has."""
+        return self.chart.names, self.chart.place
+
+    def choose(self, place: int) -> None:
+        """Draw other curves."""
+        self.chart.choose(place)
 
     # Reading
 
@@ -97,39 +90,21 @@ class CompareScreen(ChartedScreen):
         if self._reading.is_live:
             super()._tick()
 
-    @work(thread=True, exclusive=True, group="poll", exit_on_error=False)
-    def load(self, request: int) -> None:
-        """Read experiments and curves."""
-        try:
-            reading = read(self.bench.store, self.bench.runner, self._reading.experiments)
-        except UserError as error:
-            self.post_message(self.ReadFailed(request, error))
-        else:
-            self.post_message(self.Read(request, reading))
+    def read(self) -> Reading:
+        """Experiments and curves."""
+        return read(self.bench.store, self.bench.runner, self._reading.experiments)
 
-    @on(Read)
-    def _show(self, message: Read) -> None:
-        if not self.accepts(message.request):
-            return
-        changed = message.reading.experiments != self._reading.experiments
-        has_results = not self._is_read or _progress(message.reading) != _progress(self._reading)
-        self._reading, self._is_read = message.reading, True
-        self._show_line("#problem", message.reading.problem)
-        if changed:
+    def show(self, value: Reading) -> None:
+        """Ask for evidence again only where there may be some."""
+        has_changed = value.experiments != self._reading.experiments
+        has_results = not self._is_read or _progress(value) != _progress(self._reading)
+        self._reading, self._is_read = value, True
+        if has_changed:
             self._show_table()
         if has_results:
             self._ask_evidence()
-        self.show_chart()
-
-    @on(ReadFailed)
-    def _show_failure(self, message: ReadFailed) -> None:
-        if self.accepts(message.request):
-            self._show_line("#problem", str(message.error))
-
-    def _show_line(self, selector: str, text: str) -> None:
-        line = self.query_one(selector, Line)
-        line.display = bool(text)
-        line.text = neutral(text)
+        self.chart.show(value)
+        self.tell_problem(value.problem)
 
     # What the examples say
 
@@ -147,7 +122,7 @@ class CompareScreen(ChartedScreen):
     def _show_evidence(self, message: EvidenceRead) -> None:
         if message.request == self._evidence_request:
             self._evidence = message.evidence
-            self._show_line("#note", "; ".join(message.evidence.notes))
+            self.query_one("#note", Note).tell("; ".join(message.evidence.notes))
             self._show_table()
 
     # Showing
@@ -163,32 +138,27 @@ class CompareScreen(ChartedScreen):
         return compare_groups(groups, next(alike, 0))
 
     def _show_table(self) -> None:
-        comparison, table = self._comparison, self._table
+        comparison, table = self._comparison, self.table
         only = self.bench.settings.state.only_differences
         self._sheet = sheet(comparison, only_differences=only, with_evidence=self._with_intervals)
         wanted = columns(comparison)
         if list(table.columns) != wanted:
             table.set_columns(wanted)
         table.set_rows(self._sheet.rows)
-        hidden = f"{self._sheet.hidden} equal rows hidden (d shows them)" if self._sheet.hidden else ""
-        seeds = f"{len(self._reading.experiments)} grouped by seed  " if self._is_grouped else ""
-        self.query_one("#title", Line).text = Content.assemble(
-            (f"Compare {len(comparison.experiments)}", "bold"),
-            f"  {seeds}⚑ {neutral(comparison.baseline.label)}  ",
-            (f"▲ better ▼ worse ~ chance  {hidden}", "dim"),
+        self._show_title(comparison, self._sheet.hidden)
+
+    def _show_title(self, comparison: Comparison, num_hidden: int) -> None:
+        seeds = f"{len(self._reading.experiments)} grouped by seed" if self._is_grouped else ""
+        hidden = f"{num_hidden} equal rows hidden (d shows them)" if num_hidden else ""
+        self.query_one(Title).tell(
+            Part(Content.styled(f"Compare {len(comparison.experiments)}", "bold")),
+            Part(seeds),
+            Part(f"⚑ {neutral(comparison.baseline.label)}"),
+            Part(Content.styled("▲ better ▼ worse ~ chance", "dim"), rank=1),
+            Part(Content.styled(hidden, "dim"), Content.styled(f"{num_hidden} equal hidden (d)", "dim"), rank=2),
         )
 
     # Rows
-
-    def _to_first_row(self) -> None:
-        keys = self._keys()
-        first = next((key for key in keys if not is_heading(key)), None)
-        if first is not None:
-            self._table.select(first)
-
-    def _keys(self) -> list[str]:
-        rows = self._table.rows
-        return [rows.key(row) for row in range(rows.num_rows)]
 
     def action_toggle_differences(self) -> None:
         """Hide what is equal, or show it."""
@@ -210,21 +180,18 @@ class CompareScreen(ChartedScreen):
 
     def action_next_difference(self) -> None:
         """Jump down."""
-        keys, place = self._keys(), self._table.cursor_row
-        self._jump([*keys[place + 1 :], *keys[: place + 1]])
+        self._jump(1)
 
     def action_previous_difference(self) -> None:
         """Jump up."""
-        keys, place = self._keys(), self._table.cursor_row
-        self._jump([*reversed(keys[:place]), *reversed(keys[place:])])
+        self._jump(-1)
 
-    def _jump(self, keys: Sequence[str]) -> None:
-        differing = self._sheet.differing if self._sheet is not None else frozenset()
-        target = next((key for key in keys if key in differing), None)
+    def _jump(self, by: int) -> None:
+        target = self._sheet.next_differing(self.table.cursor_row, by) if self._sheet is not None else None
         if target is None:
             self.notify("Nothing differs")
         else:
-            self._table.select(target)
+            self.table.select(target)
 
     @on(VirtualTable.HeaderPressed)
     def _press_header(self, message: VirtualTable.HeaderPressed) -> None:
@@ -246,7 +213,7 @@ class CompareScreen(ChartedScreen):
     @on(VirtualTable.Activated)
     def _choose_row(self, message: VirtualTable.Activated) -> None:
         """Curves of the metric in the row."""
-        if not self.show_curves_of(metric_name(message.key)):
+        if not self.chart.choose_metric(metric_name(message.key)):
             self.notify("No curves of this row", markup=False)
 
     # Others
@@ -259,33 +226,17 @@ class CompareScreen(ChartedScreen):
         if not others:
             self.notify("Only one experiment: nothing was fixed or broke")
             return
-        name = metric_name(self._table.cursor_key or "")
+        name = metric_name(self.table.cursor_key or "")
         key = name.removeprefix("test/") if name.startswith("test/") else None
         self.app.push_screen(ExamplesScreen(self.bench, baseline, others, key))
 
-    def action_toggle_chart(self) -> None:
-        """Show or hide the chart."""
-        chart = self.query_one(LineChart)
-        chart.display = not chart.display
-        if not chart.display:
-            self._table.focus()
-
-    def action_switch_focus(self) -> None:
-        """Between table and chart."""
-        chart = self.query_one(LineChart)
-        (chart if self._table.has_focus and chart.display else self._table).focus()
-
     def action_copy_row(self) -> None:
         """Copy the row, its values separated by tabs."""
-        key = self._table.cursor_key
+        key = self.table.cursor_key
         values = None if key is None else values_of(self._comparison, key)
         if key is not None and values is not None:
             self.app.copy_to_clipboard("\t".join([metric_name(key), *map(str, values)]))
             self.notify("Copied the row")
-
-    def action_back(self) -> None:
-        """Leave the screen."""
-        self.dismiss()
 
 
 def _progress(reading: Reading) -> list[tuple[str, str, str | None]]:

@@ -96,7 +96,8 @@ class LaunchScreen(EditingScreen):
         self._changed()
         form = self.query_one(ParamForm)
         form.action_last_row()  # so that the section that follows is seen below its first key
-        form.select(_FIRST_KEY)
+        if not form.select(_FIRST_KEY):
+            form.action_first_row()
 
     def draft_changed(self) -> None:
         """Find out soon what it would run; an older answer is stale from now on."""

@@ -7,10 +7,10 @@ from textual import on, work
 from tui.core.errors import UserError
 from tui.core.queries import SavedQuery
 from tui.screens.base import Bench, WorkerScreen
+from tui.screens.pick import Pick
 from tui.screens.query.catalog import Catalog
 from tui.screens.query.history import one_line
 from tui.screens.query.messages import Offered
-from tui.screens.query.pick import Pick
 from tui.screens.query.saved import choices
 from tui.widgets.sql_editor import SqlEditor
 from tui.widgets.table import VirtualTable

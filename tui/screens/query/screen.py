@@ -9,12 +9,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Static
 
 from tui.commands import Scope, bindings
 from tui.core.errors import UserError
 from tui.core.queries import QueryError, place_in
 from tui.screens.base import Bench
+from tui.screens.note import Problem
 from tui.screens.query.catalog import Catalog
 from tui.screens.query.history import remembered
 from tui.screens.query.messages import Answered, Failed
@@ -47,7 +47,6 @@ class QueryScreen(ResultScreen):
         #panes { height: 1fr; }
         #editor { height: 30%; min-height: 6; max-height: 16; border: round $foreground 30%; padding: 0 1; }
         #editor { border-title-color: $foreground; &:focus { border: round $primary; } }
-        #problem { display: none; color: $text-error; height: auto; max-height: 4; padding: 0 1; }
         #table { height: 1fr; }
         #catalog { display: none; }
         #catalog.-shown { display: block; }
@@ -74,7 +73,7 @@ class QueryScreen(ResultScreen):
                 yield editor
                 yield VirtualTable(id="table", classes="box", placeholder="^r runs the query, f3 opens a saved one")
             yield Catalog(self.bench.store.sql_tables(), id="catalog", classes="box")
-        yield Static(id="problem")
+        yield Problem()
         yield Line(id="status")
         yield KeyBar("query")
 
@@ -208,9 +207,7 @@ class QueryScreen(ResultScreen):
 
     def show_problem(self, text: str) -> None:
         """One line in red below."""
-        problem = self.query_one("#problem", Static)
-        problem.display = bool(text)
-        problem.update(Content(neutral(text)))
+        self.query_one(Problem).tell(text)
 
     def show_status(self, text: str) -> None:
         """One line below."""

@@ -5,9 +5,7 @@ from typing import Any, ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.content import Content
 from textual.message import Message
-from textual.widgets import Static
 
 from tui.commands import Scope, bindings
 from tui.core.errors import UserError
@@ -15,6 +13,8 @@ from tui.core.experiments import Experiment
 from tui.screens.acting import ActingScreen
 from tui.screens.base import Bench
 from tui.screens.dialogs import TextDialog
+from tui.screens.note import Problem
+from tui.screens.reading import ReadingScreen
 from tui.screens.run.curves import charts, default_stage, stages_to_show, stages_with_curves
 from tui.screens.run.panel import (
     PANELS,
@@ -28,10 +28,10 @@ from tui.screens.run.panel import (
 )
 from tui.screens.run.reading import Reading, read
 from tui.screens.run.samples import SamplesPane, stories
-from tui.screens.run.title import title
+from tui.screens.run.title import title_parts
+from tui.screens.title import Title
 from tui.widgets.chartgrid import ChartGrid
 from tui.widgets.keybar import KeyBar
-from tui.widgets.line import Line
 from tui.widgets.stages import StageList
 from tui.widgets.table import VirtualTable
 from tui.widgets.text import neutral
@@ -39,7 +39,7 @@ from tui.widgets.text import neutral
 _NUM_ANSWERS = 200
 
 
-class RunScreen(ActingScreen):
+class RunScreen(ActingScreen, ReadingScreen[Reading]):
     """Stages, curves and log of a run; of a finished experiment the same, and its answers."""
 
     scope: ClassVar[Scope] = "run"
@@ -47,23 +47,8 @@ class RunScreen(ActingScreen):
     DEFAULT_CSS = """
     RunScreen ChartGrid { height: 3fr; min-height: 7; }
     RunScreen Panels { height: 2fr; min-height: 5; }
-    RunScreen #problem { color: $text-error; display: none; height: auto; max-height: 4; padding: 0 1; }
     RunScreen.-problem ChartGrid { min-height: 4; }
     """
-
-    class Read(Message):
-        """The state of the experiment is there."""
-
-        def __init__(self, request: int, reading: Reading) -> None:
-            super().__init__()
-            self.request, self.reading = request, reading
-
-    class ReadFailed(Message):
-        """It could not be read."""
-
-        def __init__(self, request: int, error: UserError) -> None:
-            super().__init__()
-            self.request, self.error = request, error
 
     class Answers(Message):
         """Answers of the model, or why there are none."""
@@ -78,17 +63,20 @@ class RunScreen(ActingScreen):
         self._reading: Reading | None = None
         self._log_offset = 0
         self._stage: str | None = None
-        self._problem = ""
         self._has_asked_answers = False
 
     def compose(self) -> ComposeResult:
         """From top to bottom: title, stages, charts, panels."""
-        yield Line(title(self._experiment, None, self.bench.clock()), id="title", classes="title")
+        yield Title(neutral(self._experiment.label))
         yield StageList()
         yield ChartGrid()
-        yield Static(id="problem")
+        yield Problem()
         yield Panels(classes="box")
         yield KeyBar("run")
+
+    def on_mount(self) -> None:
+        """What is known already; the rest follows."""
+        self.query_one(Title).tell(*title_parts(self._experiment, None, "", self.bench.clock()))
 
     # Reading
 
@@ -96,47 +84,22 @@ class RunScreen(ActingScreen):
         if self._reading is None or self._reading.is_live:
             super()._tick()
 
-    @work(thread=True, exclusive=True, group="poll", exit_on_error=False)
-    def load(self, request: int) -> None:
-        """Read the experiment."""
-        bench = self.bench
-        try:
-            reading = read(bench.store, bench.runner, self._experiment, self._log_offset)
-        except UserError as error:
-            self.post_message(self.ReadFailed(request, error))
-        else:
-            self.post_message(self.Read(request, reading))
+    def read(self) -> Reading:
+        """The experiment, its run, and what was added to the log."""
+        return read(self.bench.store, self.bench.runner, self._experiment, self._log_offset)
 
-    @on(Read)
-    def _show(self, message: Read) -> None:
-        if not self.accepts(message.request):
-            return
-        first = self._reading is None
-        was_live = self._reading is not None and self._reading.is_live
-        reading = self._reading = message.reading
-        self._experiment = reading.experiment
-        self._log_offset = reading.log_offset
-        self._show_problem(reading.experiment.error or reading.problem)
+    def show(self, value: Reading) -> None:
+        """Show the state of the experiment."""
+        first, was_live = self._reading is None, self._reading is not None and self._reading.is_live
+        self._reading, self._experiment, self._log_offset = value, value.experiment, value.log_offset
+        self.tell_problem(value.experiment.error or value.problem)
         self._show_stages()
-        self._show_panels(reading)
+        self._show_panels(value)
         if first:
-            self._choose_first_panel(reading)
-        if first or was_live != reading.is_live:
+            self._choose_first_panel(value)
+        if first or was_live != value.is_live:
             self.refresh_bindings()
             self.query_one(KeyBar).refresh()
-
-    @on(ReadFailed)
-    def _show_failure(self, message: ReadFailed) -> None:
-        if self.accepts(message.request):
-            self._show_problem(str(message.error))
-
-    def _show_problem(self, text: str) -> None:
-        if text != self._problem:
-            self._problem = text
-            self.set_class(bool(text), "-problem")
-            words = self.query_one("#problem", Static)
-            words.display = bool(text)
-            words.update(Content(neutral(text, multiline=True)))
 
     def _show_stages(self) -> None:
         reading = self._reading
@@ -147,9 +110,8 @@ class RunScreen(ActingScreen):
         grid = self.query_one(ChartGrid)
         grid.show(charts(reading.series, stage, reading.events))
         self._show_samples(reading, stage)
-        heading = title(reading.experiment, reading.run, self.bench.clock())
         note = f"{stage} {grid.page_text}" if stage else ""
-        self.query_one("#title", Line).text = Content.assemble(heading, "  ", (neutral(note), "dim"))
+        self.query_one(Title).tell(*title_parts(reading.experiment, reading.run, note, self.bench.clock()))
 
     def _show_samples(self, reading: Reading, stage: str | None) -> None:
         found = stories(reading.samples, stage)
@@ -191,7 +153,7 @@ class RunScreen(ActingScreen):
             table.set_columns(answer_columns(list(message.rows[0]), self.size.width))
         table.set_rows(answer_rows(message.rows))
         if message.problem:
-            self._show_problem(message.problem)
+            self.tell_problem(message.problem)
 
     @on(VirtualTable.Activated)
     def _read_row(self, message: VirtualTable.Activated) -> None:
@@ -279,7 +241,3 @@ class RunScreen(ActingScreen):
         if panel == "answers" and not self._has_asked_answers:
             self._has_asked_answers = True
             self._load_answers(self._experiment)
-
-    def action_back(self) -> None:
-        """Leave the screen."""
-        self.dismiss()

@@ -6,21 +6,22 @@ from textual.content import Content
 
 from tui.core.experiments import Experiment
 from tui.core.runs import Run
+from tui.screens.title import Part
 from tui.widgets.states import LOOKS
 from tui.widgets.text import neutral
 from tui.widgets.times import age, duration
 
 
-def title(experiment: Experiment, run: Run | None, now: datetime) -> Content:
-    """Name, state, times."""
+def title_parts(experiment: Experiment, run: Run | None, note: str, now: datetime) -> list[Part]:
+    """Name, state, revision, times, and a note."""
     look = LOOKS[experiment.status]
-    parts = [
-        Content.styled(neutral(experiment.label), "bold"),
-        Content.assemble((f"{look.glyph} {look.word}", look.colour)),
-        Content(experiment.short_rev),
-        Content(_time(experiment, run, now)),
+    return [
+        Part(Content.styled(neutral(experiment.label), "bold")),
+        Part(Content.styled(f"{look.glyph} {look.word}", look.colour)),
+        Part(experiment.short_rev if experiment.short_rev != experiment.label else "", rank=2),
+        Part(_time(experiment, run, now), rank=1),
+        Part(Content.styled(neutral(note), "dim")),
     ]
-    return Content("  ").join([part for part in parts if part.plain])
 
 
 def _time(experiment: Experiment, run: Run | None, now: datetime) -> str:
