@@ -10,12 +10,13 @@ from tui.core.column_index import KeyIndex
 from tui.core.columns import Column, columns_of
 from tui.core.experiments import Experiment
 from tui.core.keys import Key
-from tui.core.rows import Keyed, keyed
+from tui.core.rows import Keyed, Tree, keyed
 
 _MANY_ROWS = 1_000
+_ACTIVE = {"running", "queued"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Catalogue:
     """Experiments, ready to be shown in any order; the same value as long as none of them changes."""
 
@@ -30,9 +31,24 @@ class Catalogue:
         return dict(self.pairs)
 
     @cached_property
+    def by_text(self) -> dict[str, Column]:
+        """Columns by their full name."""
+        return {column.text: column for column in self.columns}
+
+    @cached_property
     def keys(self) -> list[Key]:
         """Params and metrics that a filter can name."""
         return [column.key for column in self.columns if column.key is not None]
+
+    @cached_property
+    def tree(self) -> Tree:
+        """The rows, ready to be arranged."""
+        return Tree(self.pairs)
+
+    @cached_property
+    def active(self) -> Sequence[Experiment]:
+        """Experiments that run, or wait to."""
+        return [row for row in self.experiments if row.kind == "experiment" and row.status in _ACTIVE]
 
     @cached_property
     def num_pending(self) -> int:

@@ -1,6 +1,7 @@
 """Experiments arranged as rows: a tree of commits, or one sorted list."""
 
 from collections.abc import Callable, Collection, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from tui.core.experiments import Experiment
@@ -31,6 +32,43 @@ def row_key(experiment: Experiment) -> str:
     return experiment.rev
 
 
+class Tree:
+    """All rows below their commits, made once, and arranged for every filter and order."""
+
+    def __init__(self, pairs: Sequence[Keyed]) -> None:
+        """Takes experiments with their keys."""
+        self._pairs, self._groups = pairs, _groups(pairs)
+
+    @cached_property
+    def _flat(self) -> list[Row]:
+        return [Row(*pair) for pair in self._pairs]
+
+    def arrange(
+        self,
+        kept: Collection[str] | None = None,
+        sort_key: SortKey | None = None,
+        *,
+        is_flat: bool = False,
+        folded: Collection[str] = (),
+    ) -> list[Row]:
+        """Rows in the order in which they are shown; a commit stays as long as one of its experiments matches.
+
+        `kept` are the keys of those that match, None is all. What is folded is hidden, except where only matches are
+        asked for.
+        """
+        if is_flat:
+            return _sorted(_matching(self._flat, kept), sort_key)
+        rows: list[Row] = []
+        for parent, children in self._groups:
+            shown = _matching(children, kept)
+            if kept is not None and parent[0] not in kept and not shown:
+                continue
+            is_folded = kept is None and parent[0] in folded and bool(shown)
+            rows.append(Row(*parent, 0, len(shown), is_folded))
+            rows += [] if is_folded else _sorted(shown, sort_key)
+        return rows
+
+
 def arrange(
     experiments: Sequence[Experiment],
     matches: Callable[[Experiment], bool] | None = None,
@@ -39,40 +77,18 @@ def arrange(
     is_flat: bool = False,
     folded: Collection[str] = (),
 ) -> list[Row]:
-    """Rows in the order in which they are shown; a commit stays as long as one of its experiments matches.
-
-    What is folded is hidden, except where only matches are asked for.
-    """
+    """Rows of experiments that are shown only once."""
     pairs = keyed(experiments)
     kept = None if matches is None else {key for key, experiment in pairs if matches(experiment)}
-    return arrange_pairs(pairs, kept, sort_key, is_flat=is_flat, folded=folded)
+    return Tree(pairs).arrange(kept, sort_key, is_flat=is_flat, folded=folded)
 
 
-def arrange_pairs(
-    pairs: Sequence[Keyed],
-    kept: Collection[str] | None = None,
-    sort_key: SortKey | None = None,
-    *,
-    is_flat: bool = False,
-    folded: Collection[str] = (),
-) -> list[Row]:
-    """As `arrange`, of experiments that have their keys; `kept` are the keys of those that match, None is all."""
-    if is_flat:
-        shown = [pair for pair in pairs if kept is None or pair[0] in kept]
-        return [Row(*pair) for pair in _sorted(shown, sort_key)]
-    rows: list[Row] = []
-    for parent, children in _groups(pairs):
-        shown = [pair for pair in children if kept is None or pair[0] in kept]
-        if kept is not None and parent[0] not in kept and not shown:
-            continue
-        is_folded = kept is None and parent[0] in folded and bool(shown)
-        rows.append(Row(*parent, 0, len(shown), is_folded))
-        rows += [] if is_folded else [Row(*pair, 1) for pair in _sorted(shown, sort_key)]
-    return rows
+def _matching(rows: list[Row], kept: Collection[str] | None) -> list[Row]:
+    return rows if kept is None else [row for row in rows if row.key in kept]
 
 
-def _sorted(pairs: list[Keyed], sort_key: SortKey | None) -> list[Keyed]:
-    return pairs if sort_key is None else sorted(pairs, key=lambda pair: sort_key(pair[1]))
+def _sorted(rows: list[Row], sort_key: SortKey | None) -> list[Row]:
+    return rows if sort_key is None else sorted(rows, key=lambda row: sort_key(row.experiment))
 
 
 def keyed(experiments: Sequence[Experiment]) -> list[tuple[str, Experiment]]:
@@ -89,15 +105,15 @@ def keyed(experiments: Sequence[Experiment]) -> list[tuple[str, Experiment]]:
     return pairs
 
 
-def _groups(pairs: Sequence[Keyed]) -> list[tuple[Keyed, list[Keyed]]]:
+def _groups(pairs: Sequence[Keyed]) -> list[tuple[Keyed, list[Row]]]:
     """Commits with their experiments; an experiment whose commit is not listed stands alone."""
-    groups: list[tuple[Keyed, list[Keyed]]] = []
-    by_rev: dict[str, list[Keyed]] = {}
+    groups: list[tuple[Keyed, list[Row]]] = []
+    by_rev: dict[str, list[Row]] = {}
     for key, experiment in pairs:
         if experiment.kind == "experiment" and experiment.baseline in by_rev:
-            by_rev[experiment.baseline].append((key, experiment))
+            by_rev[experiment.baseline].append(Row(key, experiment, 1))
             continue
-        children: list[Keyed] = []
+        children: list[Row] = []
         groups.append(((key, experiment), children))
         if experiment.kind == "commit":
             by_rev[experiment.rev] = children

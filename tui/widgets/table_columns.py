@@ -1,7 +1,8 @@
 """Columns of a table, and which of them fit into a width."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from tui.widgets.text import Align, cell_width, neutral
 
@@ -50,23 +51,41 @@ class Layout:
         return not self.hidden_left and not self.hidden_right
 
 
-def arrange(columns: Sequence[Column], natural: Mapping[str, int], num_frozen: int, first: int, width: int) -> Layout:
+class Widths(Protocol):
+    """How wide the content of columns is; measured only where it is asked for, as there may be a thousand columns."""
+
+    def natural(self, index: int) -> int:
+        """Cells that the column would need."""
+        ...
+
+    def clamped(self, index: int) -> int:
+        """Cells that it gets."""
+        ...
+
+    @property
+    def least(self) -> int:
+        """Cells that all columns need even if their content is no wider than their titles."""
+        ...
+
+
+def arrange(columns: Sequence[Column], widths: Widths, num_frozen: int, first: int, width: int) -> Layout:
     """Lay out the frozen columns, then those from `first` on, as far as there is room."""
     if not columns:
         return Layout()
-    widths = [column.clamp(natural.get(column.key, column.title_width)) for column in columns]
-    if sum(widths) + GAP * len(widths) <= width:
-        return Layout(tuple(enumerate(_widened(columns, natural, widths, width))), num_frozen)
+    whole = _whole(columns, widths, width)
+    if whole:
+        return Layout(tuple(enumerate(whole)), num_frozen)
     next_one = max(first, num_frozen)
     is_number = next_one < len(columns) and columns[next_one].align == "right"
-    needed = widths[next_one] if is_number else 0
-    frozen = _frozen(columns[:num_frozen], widths[:num_frozen], width, needed)
+    needed = widths.clamped(next_one) if is_number else 0
+    frozen = _frozen(columns[:num_frozen], [widths.clamped(index) for index in range(num_frozen)], width, needed)
     shown = list(enumerate(frozen))
     room = width - sum(frozen) - GAP * len(frozen)
     for index in range(next_one, len(columns)):
-        part = min(widths[index], room)
+        wanted = widths.clamped(index)
+        part = min(wanted, room)
         is_first = len(shown) == num_frozen
-        if part < widths[index] and not (is_first or _may_be_cut(columns[index], part)):
+        if part < wanted and not (is_first or _may_be_cut(columns[index], part)):
             break
         shown.append((index, max(part, 1)))
         room -= part + GAP
@@ -76,18 +95,27 @@ def arrange(columns: Sequence[Column], natural: Mapping[str, int], num_frozen: i
     return Layout(tuple(shown), num_frozen, next_one - num_frozen, len(columns) - 1 - last)
 
 
-def last_first(columns: Sequence[Column], natural: Mapping[str, int], num_frozen: int, width: int) -> int:
+def _whole(columns: Sequence[Column], widths: Widths, width: int) -> list[int]:
+    """Widths of all columns; none if there is not enough room for them."""
+    if widths.least > width:
+        return []
+    found = [widths.clamped(index) for index in range(len(columns))]
+    return _widened(columns, widths, found, width) if sum(found) + GAP * len(found) <= width else []
+
+
+def last_first(columns: Sequence[Column], widths: Widths, num_frozen: int, width: int) -> int:
     """The largest `first` that is of use: from there on everything fits."""
-    for first in range(num_frozen, len(columns)):
-        layout = arrange(columns, natural, num_frozen, first, width)
-        if not layout.hidden_right and _is_whole(columns, natural, layout):
+    room = width - sum(min(columns[i].min_width, widths.clamped(i)) + GAP for i in range(num_frozen))
+    earliest = len(columns)
+    while earliest > num_frozen and room >= widths.clamped(earliest - 1):
+        earliest -= 1
+        room -= widths.clamped(earliest) + GAP
+    for first in range(earliest, len(columns)):
+        layout = arrange(columns, widths, num_frozen, first, width)
+        index, shown = layout.shown[-1]
+        if not layout.hidden_right and shown >= widths.clamped(index):
             return first
     return max(num_frozen, len(columns) - 1)
-
-
-def _is_whole(columns: Sequence[Column], natural: Mapping[str, int], layout: Layout) -> bool:
-    index, width = layout.shown[-1]
-    return width >= columns[index].clamp(natural.get(columns[index].key, 0))
 
 
 def _may_be_cut(column: Column, width: int) -> bool:
@@ -109,13 +137,13 @@ def _frozen(columns: Sequence[Column], widths: Sequence[int], width: int, needed
     return widths
 
 
-def _widened(columns: Sequence[Column], natural: Mapping[str, int], widths: Sequence[int], width: int) -> list[int]:
+def _widened(columns: Sequence[Column], widths: Widths, given: Sequence[int], width: int) -> list[int]:
     """Give room that is left over to the columns whose content was cut."""
-    widths = list(widths)
-    spare = width - sum(widths) - GAP * len(widths)
+    given = list(given)
+    spare = width - sum(given) - GAP * len(given)
     for index, column in enumerate(columns):
         if column.width is None:
-            more = max(0, min(spare, natural.get(column.key, 0) - widths[index]))
-            widths[index] += more
+            more = max(0, min(spare, widths.natural(index) - given[index]))
+            given[index] += more
             spare -= more
-    return widths
+    return given

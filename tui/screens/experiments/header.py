@@ -19,11 +19,11 @@ class Counts:
     num_queued: int = 0
 
 
-def count_runs(experiments: Sequence[Experiment], runs: Sequence[Run]) -> Counts:
-    """Runs of this runner and of others; a run and its row count once."""
+def count_runs(active: Sequence[Experiment], runs: Sequence[Run]) -> Counts:
+    """Runs of this runner and of others; a run and its row, which is among the active ones, count once."""
     ids = {run.id for run in runs}
     states = [run.status for run in runs]
-    states += [row.status for row in experiments if row.kind == "experiment" and row.run_id not in ids]
+    states += [row.status for row in active if row.run_id not in ids]
     return Counts(states.count("running"), states.count("queued"))
 
 

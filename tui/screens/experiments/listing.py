@@ -8,14 +8,13 @@ from functools import cached_property
 from pipeline.contract.metrics import last_part
 from tui.core.catalogue import Catalogue
 from tui.core.columns import Column as Choice
-from tui.core.columns import metric_order, sort_key
-from tui.core.comparison import MetricCell, metric_cell
+from tui.core.columns import metric_order
 from tui.core.experiments import Experiment
-from tui.core.filters import parse_filter
-from tui.core.rows import Row, SortKey, arrange_pairs
+from tui.core.orders import Arranger, Order
+from tui.core.rows import Row
+from tui.screens.experiments.baselines import Baselines
 from tui.screens.experiments.sparks import WIDTH, Sparks
 from tui.settings import ViewState
-from tui.widgets.deltas import delta_cell
 from tui.widgets.states import LOOKS, running_share
 from tui.widgets.table import Cell, Column
 from tui.widgets.times import age
@@ -29,25 +28,25 @@ class Listing:
     """Rows for the table; a cell is made when it is seen."""
 
     def __init__(
-        self, catalogue: Catalogue, state: ViewState, now: datetime, sparks: Sparks, *, is_narrow: bool
+        self,
+        arranger: Arranger,
+        state: ViewState,
+        now: datetime,
+        sparks: Sparks,
+        *,
+        is_narrow: bool,
+        before: "Listing | None" = None,
     ) -> None:
-        self.catalogue, self.state, self._is_narrow = catalogue, state, is_narrow
+        """What was worked out for the listing of before is taken over where it still holds."""
+        self.catalogue, self.state, self._is_narrow = arranger.catalogue, state, is_narrow
         self._now, self._sparks, self._has_curves = now.replace(second=0, microsecond=0), sparks, sparks.is_any
-        self._all = catalogue.by_key
-        self._choices = {choice.text: choice for choice in catalogue.columns}
-        kept = self._matching()
-        self._num_matching = len(catalogue.pairs) if kept is None else len(kept)
-        self._rows = arrange_pairs(catalogue.pairs, kept, self._sort_key(), is_flat=state.is_flat, folded=state.folded)
-        self._deltas: dict[str, MetricCell] = {}
-
-    def _matching(self) -> set[str] | None:
-        """Keys of the rows that the filter lets through; None without one."""
-        self.filter_problem = ""
-        if not self.state.filter.strip():
-            return None
-        found = parse_filter(self.state.filter, keys=self.catalogue.keys)
-        self.filter_problem = found.error
-        return {key for key, experiment in self.catalogue.pairs if found.matches(experiment)}
+        self._all, self._choices = self.catalogue.by_key, self.catalogue.by_text
+        self._order = Order(state.sort, state.is_turned)
+        self._matching = arranger.matching(state.filter)
+        self._rows = arranger.rows(state.filter, self._order, state.is_flat, state.folded)
+        asked = self.catalogue, self.main_metric, state.baseline
+        known: Baselines | None = before._baselines if before is not None else None
+        self._baselines: Baselines = known if known is not None and known.are_for(*asked) else Baselines(*asked)
 
     def is_for(self, catalogue: Catalogue, state: ViewState, now: datetime, *, is_narrow: bool) -> bool:
         """Whether another listing of these would look the same."""
@@ -100,7 +99,7 @@ class Listing:
         constant = [one for one in choices if one.kind == "metric" and not one.varies and one not in first]
         constant = constant[: max(0, _MAX_COLUMNS - len(varying))]
         columns = [Column("name", "name", max_width=24 if self._is_narrow else 30), *map(self._column, first)]
-        if self._has_deltas:
+        if self._baselines.is_any:
             columns.append(Column("delta", "Δ base", "right"))
         columns += [*map(self._column, varying), Column("when", "when")]
         if self._has_curves:
@@ -122,12 +121,6 @@ class Listing:
         """How many columns that vary end in the same word."""
         return Counter(last_part(one.title) for one in self._choices.values() if one.varies)
 
-    @cached_property
-    def _has_deltas(self) -> bool:
-        if self.main_metric is None:
-            return False
-        return any(self._delta(key, experiment).delta is not None for key, experiment in self._all.items())
-
     # Rows
 
     @property
@@ -148,7 +141,7 @@ class Listing:
                 self._sparks.of(one.key, experiment)  # without the column nothing else asks whether there are any
             return self._name(one)
         if column == "delta":
-            return delta_cell(self._delta(one.key, experiment), self.main_metric.text if self.main_metric else "")
+            return self._baselines.cell(one.key, experiment)
         if column == "when":
             return (age(experiment.timestamp, self._now) if experiment.timestamp else "", "muted")
         if column == "curve":
@@ -176,23 +169,11 @@ class Listing:
 
     # Sort
 
-    def _sort_key(self) -> SortKey | None:
-        state = self.state
-        if state.sort in {"name", "when"}:
-            return _by_name(state.is_turned) if state.sort == "name" else _by_time(state.is_turned)
-        column = self._choices.get(state.sort or "")
-        return None if column is None else sort_key(column, (column.direction == "higher") != state.is_turned)
-
     @property
     def sort_marks(self) -> list[tuple[str, bool]]:
         """By what the rows are sorted, and whether the largest comes first."""
-        sort, is_turned = self.state.sort, self.state.is_turned
-        if sort == "when":
-            return [(sort, not is_turned)]
-        if sort == "name":
-            return [(sort, is_turned)]
-        column = self._choices.get(sort or "")
-        return [] if column is None else [(column.text, (column.direction == "higher") != is_turned)]
+        descends = self._order.descends(self.catalogue)
+        return [] if self.state.sort is None or descends is None else [(self.state.sort, descends)]
 
     def next_sort(self) -> str | None:
         """The column to sort by after the present one; the main metric is the first."""
@@ -206,34 +187,9 @@ class Listing:
 
     # Comparison
 
-    def baseline_of(self, experiment: Experiment) -> Experiment | None:
-        """The pinned baseline, or the commit that an experiment was started from."""
-        if self.state.baseline in self._all:
-            return self._all[self.state.baseline]
-        return self._all.get(experiment.baseline or "")
-
-    def _delta(self, key: str, experiment: Experiment) -> MetricCell:
-        """Change of the main metric against the baseline."""
-        if key not in self._deltas:
-            baseline, main = self.baseline_of(experiment), self.main_metric
-            if baseline is None or baseline is experiment or main is None or main.key is None:
-                self._deltas[key] = MetricCell(None, None, "none")
-            else:
-                values = main.key.value(experiment), main.key.value(baseline)
-                self._deltas[key] = metric_cell(*values, main.direction, main.text)
-        return self._deltas[key]
-
     def to_compare(self, current: Experiment | None) -> list[Experiment]:
         """What is marked, the baseline first; a single one with its baseline."""
-        marked = [self._all[key] for key in self.state.marks if key in self._all]
-        chosen = marked or ([current] if current is not None else [])
-        pinned = self._all.get(self.state.baseline or "")
-        if len(chosen) == 1:
-            baseline = self.baseline_of(chosen[0])
-            return [baseline, *chosen] if baseline is not None and baseline is not chosen[0] else chosen
-        if pinned in chosen:
-            return [pinned, *(one for one in chosen if one is not pinned)]
-        return chosen
+        return self._baselines.to_compare([self._all[key] for key in self.state.marks if key in self._all], current)
 
     # Words
 
@@ -245,7 +201,13 @@ class Listing:
     @property
     def counts(self) -> str:
         """How many rows match."""
-        return f"{self._num_matching} of {len(self.experiments)}"
+        keys = self._matching.keys
+        return f"{len(self.experiments) if keys is None else len(keys)} of {len(self.experiments)}"
+
+    @property
+    def filter_problem(self) -> str:
+        """What of the filter was not understood."""
+        return self._matching.problem
 
     @property
     def title(self) -> str:
@@ -276,12 +238,3 @@ def _commit_name(one: Experiment) -> str:
     if one.kind == "workspace":
         return "workspace"
     return f"{one.refs[0]} {one.short_rev}" if one.refs else f"{one.short_rev} {one.subject}".rstrip()
-
-
-def _by_name(is_turned: bool) -> SortKey:
-    return lambda one: [-ord(char) for char in one.label] if is_turned else one.label
-
-
-def _by_time(is_turned: bool) -> SortKey:
-    sign = 1 if is_turned else -1
-    return lambda one: (one.timestamp is None, sign * one.timestamp.timestamp() if one.timestamp else 0.0)

@@ -11,6 +11,7 @@ from tui.commands import Scope, bindings
 from tui.core.catalogue import Catalogue, Cataloguer
 from tui.core.errors import UserError
 from tui.core.experiments import Experiment
+from tui.core.orders import Arranger
 from tui.core.rows import row_key
 from tui.core.runs import Run
 from tui.messages import ActiveRuns
@@ -50,7 +51,8 @@ class ExperimentsScreen(ActingScreen):
         self._sparks = Sparks()
         self._cataloguer = Cataloguer()
         self._runs: list[Run] = []
-        self._listing = Listing(Catalogue(), bench.settings.state, bench.clock(), self._sparks, is_narrow=True)
+        self._arranger = Arranger(Catalogue())
+        self._listing = Listing(self._arranger, bench.settings.state, bench.clock(), self._sparks, is_narrow=True)
         self._counts = Counts()
         self._problem = ""
         self._note = ""
@@ -95,7 +97,7 @@ class ExperimentsScreen(ActingScreen):
             return
         self._problem = ""
         self._runs = message.runs
-        counts = count_runs(message.catalogue.experiments, message.runs)
+        counts = count_runs(message.catalogue.active, message.runs)
         if counts != self._counts:
             self._counts = counts
             self.post_message(ActiveRuns(counts.num_running, counts.num_queued))
@@ -120,7 +122,10 @@ class ExperimentsScreen(ActingScreen):
         if not catalogue.experiments and arrived is None:
             return
         if not old.is_for(catalogue, state, now, is_narrow=is_narrow):
-            listing = self._listing = Listing(catalogue, state, now, self._sparks, is_narrow=is_narrow)
+            if self._arranger.catalogue is not catalogue:
+                self._arranger = Arranger(catalogue)
+            listing = Listing(self._arranger, state, now, self._sparks, is_narrow=is_narrow, before=old)
+            self._listing = listing
             table = self._table
             if listing.columns != old.columns:
                 table.set_columns(listing.columns)
