@@ -1,6 +1,7 @@
 """The grammar of the command line."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -10,11 +11,20 @@ from tui.core.errors import UsageError
 class Parser(argparse.ArgumentParser):
     """Reports wrong use as a UsageError, so that it looks like every other error."""
 
+    fill: "Callable[[Parser], None] | None" = None
+    """Adds its options, once it is used: those of all commands take longer to make than a project to read."""
+
+    def _complete(self) -> None:
+        fill, self.fill = self.fill, None
+        if fill is not None:
+            fill(self)
+
     mixes = False
     """Whether options may stand between the words, as in `bisect start --good A --bad B CONDITION`."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As always, and with words and options in any order where that was asked for."""
+        self._complete()
         if not self.mixes:
             return super().parse_known_args(args, namespace)
         self.mixes = False  # the method that mixes calls this one for its parts
@@ -28,6 +38,7 @@ class Parser(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         """As always, and with the language of filters where that was asked for."""
+        self._complete()
         if self.explains_filters:
             from tui.core.filters import HELP
 
@@ -57,133 +68,141 @@ def build_parser() -> Parser:
     parser.add_argument("-C", dest="directory", type=Path, default=Path(), metavar="DIR", help="open another project")
     parser.add_argument("--read-only", action="store_true", help="launch, stop and remove nothing")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
-    _add_init(commands)
-    _add_reading(commands)
-    _add_comparing(commands)
-    _add_running(commands)
-    _add_across(commands)
-    doctor = commands.add_parser("doctor", help="check that everything needed is there")
-    doctor.add_argument("--json", action="store_const", const="json", dest="form", default="text")
+    for name, (fill, does) in _COMMANDS.items():
+        commands.add_parser(name, help=does).fill = fill
     return parser
 
 
-def _add_init(commands: "argparse._SubParsersAction[Parser]") -> None:
-    init = commands.add_parser("init", help="make a new project")
-    init.add_argument("target", type=Path, metavar="DIR", help="folder of the project")
-    init.add_argument("--into-existing", action="store_true", help="complete a folder that is not empty")
-    _add_formats(init, tables=False)
+def _init(parser: Parser) -> None:
+    parser.add_argument("target", type=Path, metavar="DIR", help="folder of the project")
+    parser.add_argument("--into-existing", action="store_true", help="complete a folder that is not empty")
+    _add_formats(parser, tables=False)
 
 
-def _add_reading(commands: "argparse._SubParsersAction[Parser]") -> None:
-    experiments = commands.add_parser("experiments", help="list all experiments")
-    experiments.explains_filters = True
-    experiments.add_argument("--filter", default="", metavar="EXPR", help="such as 'method=lora test/exact_match>0.7'")
-    experiments.add_argument("--sort", default="", metavar="KEY", help="column to sort by, the best first")
-    experiments.add_argument("--reverse", action="store_true", help="turn the order round")
-    experiments.add_argument("--all-columns", action="store_true", help="also columns that are the same everywhere")
-    experiments.add_argument(
+def _experiments(parser: Parser) -> None:
+    parser.explains_filters = True
+    parser.add_argument("--filter", default="", metavar="EXPR", help="such as 'method=lora test/exact_match>0.7'")
+    parser.add_argument("--sort", default="", metavar="KEY", help="column to sort by, the best first")
+    parser.add_argument("--reverse", action="store_true", help="turn the order round")
+    parser.add_argument("--all-columns", action="store_true", help="also columns that are the same everywhere")
+    parser.add_argument(
         "--group-seeds", action="store_true", help="one row for experiments that differ only in their seed"
     )
-    _add_formats(experiments)
-    show = commands.add_parser("show", help="show one experiment")
-    show.add_argument("rev", help="name, branch, tag, SHA or workspace")
-    _add_formats(show, tables=False)
-    query = commands.add_parser("query", help="ask in SQL; docs/sql.md has the tables")
-    query.add_argument("sql", nargs="?", metavar="SQL", help="one statement; - reads it from standard input")
-    query.add_argument("-f", "--file", metavar="FILE", help="read the statement from a file, or - for standard input")
-    query.add_argument("--saved", metavar="NAME", help="run a saved query")
-    query.add_argument("--list", action="store_true", help="list the saved queries and what they are given")
-    query.add_argument(
+    _add_formats(parser)
+
+
+def _show(parser: Parser) -> None:
+    parser.add_argument("rev", help="name, branch, tag, SHA or workspace")
+    _add_formats(parser, tables=False)
+
+
+def _query(parser: Parser) -> None:
+    parser.add_argument("sql", nargs="?", metavar="SQL", help="one statement; - reads it from standard input")
+    parser.add_argument("-f", "--file", metavar="FILE", help="read the statement from a file, or - for standard input")
+    parser.add_argument("--saved", metavar="NAME", help="run a saved query")
+    parser.add_argument("--list", action="store_true", help="list the saved queries and what they are given")
+    parser.add_argument(
         "-p", action="append", default=[], dest="values", metavar="NAME=VALUE", help="what $NAME stands for"
     )
-    query.add_argument("--limit", type=int, default=10_000, metavar="N", help="print at most N rows (10000)")
-    query.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="give up after (30)")
-    _add_formats(query)
-    adapters = commands.add_parser(
-        "adapters",
-        help="list adapters, or write one out of the cache: adapters export REV DIR",
-        usage="finetui adapters [REV ...] | finetui adapters export REV DIR",
-    )
-    adapters.add_argument("revs", nargs="*", metavar="REV", help="of these experiments; of all by default")
-    adapters.add_argument("--stage", metavar="STAGE", help="only the adapter that this stage trained")
-    _add_formats(adapters)
+    parser.add_argument("--limit", type=int, default=10_000, metavar="N", help="print at most N rows (10000)")
+    parser.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="give up after (30)")
+    _add_formats(parser)
 
 
-def _add_comparing(commands: "argparse._SubParsersAction[Parser]") -> None:
-    compare = commands.add_parser("compare", help="compare experiments side by side, and example by example")
-    compare.add_argument("revs", nargs="*", metavar="REV", help="experiments; the first is the baseline")
-    compare.add_argument("--baseline", metavar="REV", help="compare with this one, shown as well; the first by default")
-    compare.add_argument("--all", action="store_true", help="also what is equal")
-    compare.add_argument("--examples", metavar="SCORE", help="list the examples that were fixed or broke in this score")
-    compare.add_argument(
+def _adapters(parser: Parser) -> None:
+    parser.usage = "finetui adapters [REV ...] | finetui adapters export REV DIR"
+    parser.add_argument("revs", nargs="*", metavar="REV", help="of these experiments; of all by default")
+    parser.add_argument("--stage", metavar="STAGE", help="only the adapter that this stage trained")
+    _add_formats(parser)
+
+
+def _compare(parser: Parser) -> None:
+    parser.add_argument("revs", nargs="*", metavar="REV", help="experiments; the first is the baseline")
+    parser.add_argument("--baseline", metavar="REV", help="compare with this one, shown as well; the first by default")
+    parser.add_argument("--all", action="store_true", help="also what is equal")
+    parser.add_argument("--examples", metavar="SCORE", help="list the examples that were fixed or broke in this score")
+    parser.add_argument(
         "--group-seeds", action="store_true", help="mean and spread of experiments that differ only in their seed"
     )
-    _add_formats(compare)
-    diff = commands.add_parser("diff", help="what changed between two revisions: params, metrics, stages, data, files")
-    diff.add_argument("old", metavar="A")
-    diff.add_argument("new", metavar="B")
-    forms = diff.add_mutually_exclusive_group()
+    _add_formats(parser)
+
+
+def _diff(parser: Parser) -> None:
+    parser.add_argument("old", metavar="A")
+    parser.add_argument("new", metavar="B")
+    forms = parser.add_mutually_exclusive_group()
     forms.add_argument("--json", action="store_const", const="json", dest="form", default="text", help="print json")
     forms.add_argument("--md", action="store_const", const="md", dest="form", help="print md")
 
 
-def _add_running(commands: "argparse._SubParsersAction[Parser]") -> None:
-    run = commands.add_parser("run", help="run the pipeline as an experiment, away from the workspace")
-    run.add_argument(
+def _run(parser: Parser) -> None:
+    parser.add_argument(
         "-S", "--set", action="append", default=[], dest="sets", metavar="KEY=VALUE", help="override a param"
     )
-    run.add_argument("--name", help="name of the experiment; made up by default")
-    run.add_argument(
+    parser.add_argument("--name", help="name of the experiment; made up by default")
+    parser.add_argument(
         "--target", action="append", default=[], dest="targets", metavar="STAGE", help="only up to this stage"
     )
-    run.add_argument("--force", action="store_true", help="run stages that are up to date as well")
-    run.add_argument("--rev", metavar="REV", help="run this commit instead of the workspace")
-    run.add_argument("--plan", action="store_true", help="only say what would run and why")
-    run.add_argument("--detach", action="store_true", help="return at once; the run goes on")
-    _add_formats(run, tables=False)
-    stop = commands.add_parser("stop", help="stop a run; its metrics so far are kept")
-    stop.add_argument("run", metavar="RUN", help="name of the experiment or id of the run")
-    _add_formats(stop, tables=False)
-    logs = commands.add_parser("logs", help="print the log of a run")
-    logs.add_argument("run", metavar="RUN", help="name of the experiment or id of the run")
-    logs.add_argument("-f", "--follow", action="store_true", help="go on until the run ends")
-    _add_formats(logs, tables=False)
+    parser.add_argument("--force", action="store_true", help="run stages that are up to date as well")
+    parser.add_argument("--rev", metavar="REV", help="run this commit instead of the workspace")
+    parser.add_argument("--plan", action="store_true", help="only say what would run and why")
+    parser.add_argument("--detach", action="store_true", help="return at once; the run goes on")
+    _add_formats(parser, tables=False)
 
 
-def _add_across(commands: "argparse._SubParsersAction[Parser]") -> None:
-    log = commands.add_parser("log", help="show a metric or param along the history")
-    log.add_argument("metric", metavar="METRIC", help="name, or file:name; a param works, too")
-    log.add_argument("rev", nargs="?", default="HEAD", metavar="REV", help="start here (HEAD)")
-    log.add_argument("-n", type=int, default=30, dest="num", metavar="N", help="print at most N commits (30)")
-    log.add_argument("--changes", action="store_true", help="only commits where it changed")
-    log.add_argument("--experiments", action="store_true", help="also the experiments of each commit")
-    _add_formats(log)
-    blame = commands.add_parser("blame", help="name the commit where a metric last moved, and what changed there")
-    blame.add_argument("metric", metavar="METRIC", help="name, or file:name; a param works, too")
-    blame.add_argument("rev", nargs="?", default="HEAD", metavar="REV", help="look back from here (HEAD)")
-    blame.add_argument("--noise", type=float, metavar="X", help="differences up to X do not count")
-    blame.add_argument("--baseline", metavar="REV", help="where it left the value of this earlier commit")
-    _add_formats(blame, tables=False)
-    bisect = commands.add_parser(
-        "bisect",
-        help="find the commit that broke a condition",
-        usage="finetui bisect GOOD BAD CONDITION | start GOOD BAD CONDITION | run | status | log | skip [REV] | reset",
-        description="Finds the first commit that does not fulfil a condition such as 'test/exact_match >= 0.9': "
-        "by stored metrics first, then by running as few commits as can be. It can be stopped and goes on.",
+def _stop(parser: Parser) -> None:
+    parser.add_argument("run", metavar="RUN", help="name of the experiment or id of the run")
+    _add_formats(parser, tables=False)
+
+
+def _logs(parser: Parser) -> None:
+    parser.add_argument("run", metavar="RUN", help="name of the experiment or id of the run")
+    parser.add_argument("-f", "--follow", action="store_true", help="go on until the run ends")
+    _add_formats(parser, tables=False)
+
+
+def _log(parser: Parser) -> None:
+    parser.add_argument("metric", metavar="METRIC", help="name, or file:name; a param works, too")
+    parser.add_argument("rev", nargs="?", default="HEAD", metavar="REV", help="start here (HEAD)")
+    parser.add_argument("-n", type=int, default=30, dest="num", metavar="N", help="print at most N commits (30)")
+    parser.add_argument("--changes", action="store_true", help="only commits where it changed")
+    parser.add_argument("--experiments", action="store_true", help="also the experiments of each commit")
+    _add_formats(parser)
+
+
+def _blame(parser: Parser) -> None:
+    parser.add_argument("metric", metavar="METRIC", help="name, or file:name; a param works, too")
+    parser.add_argument("rev", nargs="?", default="HEAD", metavar="REV", help="look back from here (HEAD)")
+    parser.add_argument("--noise", type=float, metavar="X", help="differences up to X do not count")
+    parser.add_argument("--baseline", metavar="REV", help="where it left the value of this earlier commit")
+    _add_formats(parser, tables=False)
+
+
+def _bisect(parser: Parser) -> None:
+    parser.usage = (
+        "finetui bisect GOOD BAD CONDITION | start GOOD BAD CONDITION | run | status | log | skip [REV] | reset"
     )
-    bisect.mixes = True
-    bisect.add_argument("words", nargs="*", metavar="GOOD BAD CONDITION", help="or one of these words")
-    bisect.add_argument("--good", metavar="REV", help="a commit that fulfils the condition")
-    bisect.add_argument("--bad", metavar="REV", help="a later one that does not")
-    bisect.add_argument(
+    parser.description = (
+        "Finds the first commit that does not fulfil a condition such as 'test/exact_match >= 0.9': "
+        "by stored metrics first, then by running as few commits as can be. It can be stopped and goes on."
+    )
+    parser.mixes = True
+    parser.add_argument("words", nargs="*", metavar="GOOD BAD CONDITION", help="or one of these words")
+    parser.add_argument("--good", metavar="REV", help="a commit that fulfils the condition")
+    parser.add_argument("--bad", metavar="REV", help="a later one that does not")
+    parser.add_argument(
         "-S", "--set", action="append", default=[], dest="sets", metavar="KEY=VALUE", help="override a param in runs"
     )
-    bisect.add_argument(
+    parser.add_argument(
         "--target", action="append", default=[], dest="targets", metavar="STAGE", help="run only up to this stage"
     )
-    bisect.add_argument("--trust", action="store_true", help="believe stored metrics also where code changed since")
-    bisect.add_argument("--plan", "--dry-run", action="store_true", help="only say what is known and what would run")
-    _add_formats(bisect, tables=False)
+    parser.add_argument("--trust", action="store_true", help="believe stored metrics also where code changed since")
+    parser.add_argument("--plan", "--dry-run", action="store_true", help="only say what is known and what would run")
+    _add_formats(parser, tables=False)
+
+
+def _doctor(parser: Parser) -> None:
+    parser.add_argument("--json", action="store_const", const="json", dest="form", default="text")
 
 
 def _add_formats(parser: argparse.ArgumentParser, tables: bool = True) -> None:
@@ -191,3 +210,22 @@ def _add_formats(parser: argparse.ArgumentParser, tables: bool = True) -> None:
     for form in ("json", "csv", "md") if tables else ("json",):
         forms.add_argument(f"--{form}", action="store_const", const=form, dest="form", help=f"print {form}")
     parser.set_defaults(form="text")
+
+
+_COMMANDS: dict[str, tuple[Callable[[Parser], None], str]] = {
+    "init": (_init, "make a new project"),
+    "experiments": (_experiments, "list all experiments"),
+    "show": (_show, "show one experiment"),
+    "query": (_query, "ask in SQL; docs/sql.md has the tables"),
+    "adapters": (_adapters, "list adapters, or write one out of the cache: adapters export REV DIR"),
+    "compare": (_compare, "compare experiments side by side, and example by example"),
+    "diff": (_diff, "what changed between two revisions: params, metrics, stages, data, files"),
+    "run": (_run, "run the pipeline as an experiment, away from the workspace"),
+    "stop": (_stop, "stop a run; its metrics so far are kept"),
+    "logs": (_logs, "print the log of a run"),
+    "log": (_log, "show a metric or param along the history"),
+    "blame": (_blame, "name the commit where a metric last moved, and what changed there"),
+    "bisect": (_bisect, "find the commit that broke a condition"),
+    "doctor": (_doctor, "check that everything needed is there"),
+}
+"""What adds the options of a command, and what it does."""

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 from tui.cli.context import Context
 from tui.cli.output import print_json, print_line, print_table
 from tui.cli.rows import as_json, state
+from tui.core.garbage import no_collection
 from tui.core.visible import visible
 
 if TYPE_CHECKING:
     from tui.core.experiments import Experiment
 
 
+@no_collection()
 def experiments(context: Context, options: argparse.Namespace) -> int:
     """List all rows, filtered and sorted as asked."""
     rows = context.experiments()

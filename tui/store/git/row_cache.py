@@ -1,9 +1,7 @@
 """Rows of commits, kept on disk: what a commit says is worked out once and then read in one go."""
 
-import gc
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
@@ -12,6 +10,7 @@ from typing import Any
 import orjson
 
 from tui.core.experiments import Status
+from tui.core.garbage import no_collection
 from tui.store.cache_file import CacheFile
 
 TABLE = "rows"
@@ -59,7 +58,7 @@ class RowCache:
         stored = self._file.get(TABLE, (rev + self._suffix for rev in revs))
         end = -len(self._suffix)
         rows = {}
-        with _no_collection():
+        with no_collection():
             for key, data in stored.items():
                 try:
                     rows[key[:end]] = decode_row(data)
@@ -70,18 +69,6 @@ class RowCache:
     def store(self, rows: Mapping[str, CommitRow]) -> None:
         """Keep rows."""
         self._file.put(TABLE, ((rev + self._suffix, encode_row(row)) for rev, row in rows.items()))
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Spare the search for garbage where there is none, while very many values are made: a fifth of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def encode_row(row: CommitRow) -> bytes:
