@@ -9,7 +9,7 @@ from typing import Any
 
 from tui.core.adapters import StoredAdapter
 from tui.core.changes import DataChange, StageChange
-from tui.core.examples import ExampleComparison, Score
+from tui.core.examples import ExampleComparison, PairedScore, Score
 from tui.core.experiments import Experiment
 from tui.core.history.lineage import Line
 from tui.core.ports import FileChange, QueryResult
@@ -161,6 +161,10 @@ class FakeStore:
         default = self.compared.get(candidate.label, ExampleComparison(0, 0))
         answer: ExampleComparison = self.script.answer("examples", default, baseline, candidate, key)
         return answer
+
+    def paired(self, baseline: Experiment, candidate: Experiment, key: str) -> PairedScore | None:
+        """By the label of the candidate."""
+        return self.compared.get(candidate.label, ExampleComparison(0, 0)).score(key)
 
     def lineage(self, rev: str, num_commits: int) -> list[Experiment]:
         """Commits of the listing from this one on."""

@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from tests.unit.store_repos import RepoBuilder, lock
@@ -218,6 +220,46 @@ def test_seeds_tell_the_noise(line: Line, capsys: pytest.CaptureFixture[str]) ->
     assert told["noise"]["source"] == "seeds"
     assert told["noise"]["size"] == pytest.approx(4.30 * 2**0.5 * 0.02, rel=0.02)
     assert told["move"]["end"]["rev"] == line.revs[5]
+
+
+def _with_examples(line: Line, right: Sequence[bool], subject: str) -> str:
+    """A commit with results, and with what they are means over in the cache."""
+    frame = pl.DataFrame({"id": [f"e{place}" for place in range(len(right))], "accuracy": right})
+    content = io.BytesIO()
+    frame.write_parquet(content)
+    md5 = line.builder.cache_folder({"predictions.parquet": content.getvalue()})
+    locked = f"schema: '2.0'\nstages:\n  train:\n    cmd: x\n    outs:\n    - path: data/eval\n      md5: {md5}\n"
+    pipeline = PIPELINE + "    outs:\n    - data/eval\n"
+    metrics = {"test/accuracy": sum(right) / len(right)}
+    return line.add(subject, {"dvc.yaml": pipeline, "metrics.json": metrics, "dvc.lock": locked})
+
+
+def test_the_same_examples_see_what_two_intervals_do_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = Line(tmp_path / "project")
+    _with_examples(made, [place < 80 for place in range(100)], "old")
+    _with_examples(made, [place < 88 for place in range(100)], "new")
+    assert made.run("blame", "test/accuracy", "--json") == 0
+    told = _json(capsys)
+    assert told["move"]["end"]["rev"] == made.revs[-1]
+    assert told["noise"]["source"] == "paired"
+    assert told["noise"]["size"] < 0.08
+    assert "100 examples of both values has p = 0.008" in told["noise"]["detail"]
+    # without the examples of the old one there are only two intervals, which overlap
+    made.results(0.8)
+    _with_examples(made, [place < 88 for place in range(100)], "new again")
+    assert made.run("blame", "test/accuracy", "--json", "--baseline", made.revs[-2]) == 1
+    told = _json(capsys)
+    assert (told["move"], told["noise"]["source"]) == (None, "interval")
+    assert told["noise"]["size"] > 0.08
+
+
+def test_as_many_examples_fixed_as_broken_are_no_move(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = Line(tmp_path / "project")
+    _with_examples(made, [place < 80 for place in range(100)], "old")
+    _with_examples(made, [place < 70 or place >= 87 for place in range(100)], "new")
+    assert made.run("blame", "test/accuracy", "--json") == 1
+    told = _json(capsys)
+    assert (told["move"], told["noise"]["source"]) == (None, "paired")
 
 
 def test_a_line_goes_over_first_parents_and_counts_what_merges_brought(line: Line) -> None:

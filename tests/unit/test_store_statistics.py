@@ -2,12 +2,15 @@
 
 import itertools
 import math
+from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import norm, t
+from scipy.stats import norm, t, ttest_1samp
 
+from tui.core.examples import Interval
 from tui.store.statistics import (
     mcnemar,
     mean_interval,
@@ -74,7 +77,22 @@ def expanded(tail: float, num: int) -> float:
     return float(norm.cdf(t.ppf(tail, num - 1) * math.sqrt(num / (num - 1))))
 
 
-def test_the_bootstrap_equals_all_resamples_of_a_small_sample() -> None:
+def test_few_examples_are_told_by_student() -> None:
+    values = np.random.default_rng(1).normal(0.4, 1, size=12)
+    wanted = ttest_1samp(values, 0)
+    low, high = wanted.confidence_interval(0.95)
+    interval, p_value = paired_mean_test(values)
+    for found in (interval, mean_interval(values)):
+        assert found is not None
+        assert (found.low, found.high) == pytest.approx((low, high))
+    assert p_value == pytest.approx(wanted.pvalue)
+    assert paired_mean_test(np.full(12, 0.5)) == (Interval(0.5, 0.5, 0.95), 2**-11)
+    assert smallest_p_value(29) is None
+    assert smallest_p_value(30) is not None
+
+
+def test_the_bootstrap_equals_all_resamples_of_a_small_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.store.statistics._NUM_FEW", 2)
     values = np.array([0.0, 1.0, 4.0, 7.0])
     means = sorted(sum(draw) / 4 for draw in itertools.product(values, repeat=4))
     tail = expanded(0.025, 4)
@@ -84,7 +102,8 @@ def test_the_bootstrap_equals_all_resamples_of_a_small_sample() -> None:
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.26)  # one step between two resamples
 
 
-def test_the_p_value_of_differences_equals_that_of_all_resamples() -> None:
+def test_the_p_value_of_differences_equals_that_of_all_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.store.statistics._NUM_FEW", 2)
     differences = np.array([-0.5, 1.0, 2.0, 0.5, -1.0, 3.0])
     means = np.array([sum(draw) / 6 for draw in itertools.product(differences, repeat=6)])
     share = min((means <= 0).mean(), (means >= 0).mean())
@@ -154,6 +173,19 @@ def test_intervals_of_means_hold_the_truth_about_as_often_as_they_say() -> None:
         assert found is not None
         hits += found.low <= 2.0 <= found.high
     assert 0.89 <= hits / 200 <= 0.98
+
+
+@pytest.mark.parametrize("num", [5, 10, 20])
+def test_intervals_of_few_examples_hold_the_truth_as_often_as_they_say(num: int) -> None:
+    rng = np.random.default_rng(4)
+    draws: dict[str, Callable[[], Any]] = {
+        "normal": lambda: rng.normal(0, 1, num),
+        "ties": lambda: np.where(rng.random(num) < 0.7, 0.0, rng.gamma(2.0, 1.0, num) - 2),
+        "skewed": lambda: rng.gamma(2.0, 1.0, num) - 2,
+    }
+    for name, draw in draws.items():
+        found = [mean_interval(draw()) for _ in range(1000)]
+        assert sum(one is not None and one.low <= 0 <= one.high for one in found) >= (890 if name == "skewed" else 935)
 
 
 def test_without_a_difference_p_values_are_about_uniform() -> None:

@@ -105,7 +105,7 @@ def _as_json(context: Context, line: Blame) -> dict[str, Any]:
         "key": line.key.text,
         "kind": line.key.side,
         "direction": way(line.key),
-        "noise": line.noise,
+        "noise": {"size": line.noise.size, "source": line.noise.source, "detail": line.noise.detail},
         "num_commits": len(line.points),
         "value": None if not line.known else line.known[-1].value,
         "move": None,

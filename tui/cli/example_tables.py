@@ -26,7 +26,7 @@ def print_scores(evidence: Evidence, comparison: Comparison, form: Format) -> No
     if keys:
         adjusted = f", p by Holm over {evidence.num_candidates} candidates" if evidence.num_candidates > 1 else ""
         print_line(f"per example, against {visible(comparison.baseline.label)}: means and differences with intervals")
-        print_line(f"of 95 %, p of an exact McNemar test (yes or no) or a paired bootstrap{adjusted}")
+        print_line(f"of 95 %, p of an exact McNemar test (yes or no) or a paired t test or bootstrap{adjusted}")
         print_line()
         headers = ["score", "experiment", "examples", "mean", "", "difference", "", "p", "fixed", "broke"]
         labels = comparison.labels

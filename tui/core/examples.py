@@ -10,7 +10,7 @@ from tui.core.experiments import Experiment
 ALPHA = 0.05
 """A difference whose p-value is below is not taken for chance."""
 Change = Literal["fixed", "broke"]
-Test = Literal["mcnemar", "bootstrap"]
+Test = Literal["mcnemar", "t", "bootstrap"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class PairedScore:
     interval: Interval | None
     """Of the difference candidate minus baseline."""
     test: Test
-    """`mcnemar` (exact) for scores that are yes or no, `bootstrap` (paired) for the rest."""
+    """`mcnemar` (exact) for scores that are yes or no; else `t` for few examples and `bootstrap` for more, paired."""
     p_value: float | None
     """Two-sided; None where there is nothing to test."""
     num_fixed: int
@@ -57,7 +57,7 @@ class PairedScore:
     adjusted_p_value: float | None = None
     """After Holm's correction for several candidates against one baseline; None until that was done."""
     smallest_p_value: float | None = None
-    """Below which no p-value of so many resamples can be; None for an exact test."""
+    """Below which no p-value of so many resamples can be; None where no resamples are drawn."""
 
     @property
     def is_noise(self) -> bool:

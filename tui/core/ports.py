@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from tui.core.adapters import StoredAdapter
 from tui.core.changes import DataChange, StageChange
-from tui.core.examples import ExampleComparison, Score
+from tui.core.examples import ExampleComparison, PairedScore, Score
 from tui.core.experiments import Experiment
 from tui.core.history.lineage import Line
 from tui.core.queries import SavedQuery, SqlColumn
@@ -87,6 +87,9 @@ class Store(Protocol):
     ) -> ExampleComparison:
         """Per-example results of two experiments joined by example; `key` is the score whose changes are listed,
         the most important one by default."""
+
+    def paired(self, baseline: Experiment, candidate: Experiment, key: str) -> PairedScore | None:
+        """One score of two experiments on the examples that both have; None where they share none."""
 
     def lineage(self, rev: str, num_commits: int) -> list[Experiment]:
         """A commit and those before it on its first-parent line, newest first; UsageError for an unknown one."""

@@ -47,6 +47,15 @@ def compare_examples(baseline: Any, candidate: Any, key: str | None = None, limi
     )
 
 
+def compare_score(baseline: Any, candidate: Any, key: str) -> PairedScore | None:
+    """One score of two frames on the examples that both have; None where they share none, or not the score."""
+    frames = [_readable(frame) for frame in (baseline, candidate) if frame.height and _ID in frame.columns]
+    if len(frames) < 2 or not all(key in _score_keys(frame) for frame in frames):
+        return None
+    (old, _), (new, _) = (_distinct(frame) for frame in frames)
+    return _paired(key, *_shared(old, new))
+
+
 def _readable(frame: Any) -> Any:
     """Ids and texts as text; without those that are lists or records."""
     import polars as pl
@@ -139,18 +148,24 @@ def _paired(key: str, old: Any, new: Any) -> PairedScore | None:
         return None
     differences = after - before
     more, fewer = int((differences > 0).sum()), int((differences < 0).sum())
-    test: Test = "mcnemar" if _is_yes_or_no(before) and _is_yes_or_no(after) else "bootstrap"
+    test = _test_of(before, after)
     interval, p_value = (
         statistics.paired_share_test(more, fewer, len(before))
         if test == "mcnemar"
         else statistics.paired_mean_test(differences)
     )
-    smallest = None if test == "mcnemar" else statistics.smallest_p_value(len(before))
+    smallest = statistics.smallest_p_value(len(before)) if test == "bootstrap" else None
     fixed, broke = {"higher": (more, fewer), "lower": (fewer, more), "none": (0, 0)}[direction(key)]
     return PairedScore(
         key, len(before), float(before.mean()), float(after.mean()), interval, test, p_value, fixed, broke,
         smallest_p_value=smallest,
     )  # fmt: skip
+
+
+def _test_of(before: Any, after: Any) -> Test:
+    if _is_yes_or_no(before) and _is_yes_or_no(after):
+        return "mcnemar"
+    return "t" if statistics.draws_none(len(before)) else "bootstrap"
 
 
 def _chosen(keys: Sequence[str], key: str | None) -> str | None:

@@ -31,7 +31,7 @@ from tui.store.workspace import Workspace
 if TYPE_CHECKING:
     from tui.core.adapters import StoredAdapter
     from tui.core.changes import DataChange, StageChange
-    from tui.core.examples import ExampleComparison, Score
+    from tui.core.examples import ExampleComparison, PairedScore, Score
     from tui.core.history.lineage import Line
     from tui.core.ports import FileChange, QueryResult
     from tui.core.queries import SavedQuery, SqlColumn
@@ -177,6 +177,11 @@ class GitStore:
         """Per-example results of two experiments joined by example."""
         pair = [(row, self.predictions_file(row)) for row in (baseline, candidate)]
         return self._results.examples(pair[0], pair[1], key, limit)
+
+    def paired(self, baseline: Experiment, candidate: Experiment, key: str) -> PairedScore | None:
+        """One score of two experiments on the examples that both have."""
+        pair = [(row, self.predictions_file(row)) for row in (baseline, candidate)]
+        return self._results.paired(pair[0], pair[1], key)
 
     def predictions_file(self, experiment: Experiment) -> Path | None:
         """File with the per-example results; None when there is none locally."""

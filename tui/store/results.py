@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tui.core.adapters import StoredAdapter
-from tui.core.examples import ExampleComparison, Score
+from tui.core.examples import ExampleComparison, PairedScore, Score
 from tui.core.experiments import Experiment
 from tui.store.adapters import CachePlace, FolderPlace, find_adapters
 from tui.store.dvc_cache import DvcCache
@@ -69,3 +69,11 @@ class Results:
         if baseline[1] is None and candidate[1] is None:
             return ExampleComparison(0, 0)
         return compare_examples(self.predictions(*baseline), self.predictions(*candidate), key, limit)
+
+    def paired(self, baseline: Located, candidate: Located, key: str) -> PairedScore | None:
+        """One score of two experiments on the examples that both have; None without them."""
+        from tui.store.examples import compare_score
+
+        if baseline[1] is None or candidate[1] is None:
+            return None
+        return compare_score(self.predictions(*baseline), self.predictions(*candidate), key)

@@ -1,13 +1,14 @@
 """Where a metric last moved on a line of commits, given the noise that applies, and what may have caused it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tui.core.errors import UsageError
+from tui.core.errors import UsageError, UserError
 from tui.core.experiments import Experiment
 from tui.core.history.metric_history import Point
 from tui.core.history.moves import Move, last_move, left
 from tui.core.history.noise import Noise, interval_noise, seed_noise
+from tui.core.history.paired_tests import PairedTests
 from tui.core.keys import Key
 from tui.core.ports import Store
 from tui.core.values import is_number
@@ -37,14 +38,22 @@ class Blame:
 
 
 def read_noise(store: Store, key: Key, points: Sequence[Point], experiments: Sequence[Experiment]) -> Noise:
-    """What experiments that differ only in their seed tell, else the examples of the newest value, else nothing."""
+    """What experiments that differ only in their seed tell, else the examples, else nothing."""
     known = [point for point in points if point.is_known]
     if known and key.side == "metric" and is_number(known[-1].value):
-        found = seed_noise(key, experiments)
-        found = found or interval_noise(key, known[-1].value, store.scores(known[-1].experiment))
+        found = seed_noise(key, experiments) or _example_noise(store, key, known[-1])
         if found is not None:
             return found
     return Noise(0.0, "none", "nothing tells it, so every change counts")
+
+
+def _example_noise(store: Store, key: Key, newest: Point) -> Noise | None:
+    """Paired tests of commits that have results of the same examples, else the interval of the newest value."""
+    try:
+        found = interval_noise(key, newest.value, store.scores(newest.experiment))
+    except UserError:
+        return None  # a broken file tells nothing
+    return None if found is None else replace(found, paired=PairedTests(store, key))
 
 
 def find_move(store: Store, key: Key, points: tuple[Point, ...], noise: Noise, is_since_first: bool = False) -> Blame:
@@ -54,9 +63,18 @@ def find_move(store: Store, key: Key, points: tuple[Point, ...], noise: Noise, i
     if known:
         move = left(known, noise) if is_since_first else last_move(known, noise)
     if move is None:
-        return Blame(key, points, noise, None)
+        return Blame(key, points, _of_largest(noise, known), None)
     origin, suspects = _suspects(store, points, move, key.side == "param")
-    return Blame(key, points, noise, move, origin, tuple(suspects))
+    return Blame(key, points, noise.between(move.start, move.end), move, origin, tuple(suspects))
+
+
+def _of_largest(noise: Noise, known: Sequence[Point]) -> Noise:
+    """The noise that the largest change stays within."""
+    changed = [point for point in known[1:] if point.is_change]
+    if not changed:
+        return replace(noise, paired=None)
+    largest = max(changed, key=lambda point: abs(point.delta or 0.0))
+    return noise.between(known[known.index(largest) - 1], largest)
 
 
 def points_since(points: tuple[Point, ...], baseline: Experiment) -> tuple[Point, ...]:

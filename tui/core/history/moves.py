@@ -40,7 +40,7 @@ def moves(points: Sequence[Point], noise: Noise) -> list[Move]:
     found: list[Move] = []
     first = 0
     for place in range(1, len(points)):
-        if noise.is_move(points[first].value, points[place].value):
+        if noise.moved(points[first], points[place]):
             found.append(_move(points, first, place, noise))
             first = place
     return found
@@ -61,16 +61,16 @@ def last_move(points: Sequence[Point], noise: Noise) -> Move | None:
 
 def left(points: Sequence[Point], noise: Noise) -> Move | None:
     """Where the line left the value of its first point for good; None if the last one has it still."""
-    at_home = [place for place, point in enumerate(points) if not noise.is_move(points[0].value, point.value)]
+    at_home = [place for place, point in enumerate(points) if not noise.moved(points[0], point)]
     last = at_home[-1]
     if last == len(points) - 1:
         return None
-    is_step = noise.is_move(points[last].value, points[last + 1].value)
+    is_step = noise.moved(points[last], points[last + 1])
     return _between(points, last if is_step else 0, last + 1, "step" if is_step else "drift")
 
 
 def _move(points: Sequence[Point], first: int, place: int, noise: Noise) -> Move:
-    if noise.is_move(points[place - 1].value, points[place].value):
+    if noise.moved(points[place - 1], points[place]):
         return _between(points, place - 1, place, "step")
     return _between(points, first, place, "drift")
 

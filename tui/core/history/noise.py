@@ -2,18 +2,19 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pipeline.contract.metrics import last_part
 from tui.core.examples import Score
 from tui.core.experiments import Experiment
 from tui.core.grouping import group_by_seed, pooled_std, t_point
+from tui.core.history.metric_history import Point
+from tui.core.history.paired_tests import SAME, PairedTests
 from tui.core.keys import Key, same
-from tui.core.values import as_float, is_number
+from tui.core.values import as_float, format_p, is_number
 
-Source = Literal["asked", "seeds", "interval", "none"]
-_SAME = 1e-3
+Source = Literal["asked", "seeds", "paired", "interval", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,24 @@ class Noise:
     source: Source
     detail: str
     """In words."""
+    paired: PairedTests | None = None
+    """Decide where the same examples tell of both values; None where the size alone decides."""
+
+    def moved(self, old: Point, new: Point) -> bool:
+        """Whether the value of one commit differs from that of another by more than chance."""
+        if self.paired is None or same(old.value, new.value):
+            return self.is_move(old.value, new.value)
+        told = self.paired.between(old, new)
+        return self.is_move(old.value, new.value) if told is None else not told.is_noise
+
+    def between(self, old: Point, new: Point) -> "Noise":
+        """The noise that decides about two commits, as one size."""
+        told = None if self.paired is None else self.paired.between(old, new)
+        if told is None or told.interval is None:
+            return replace(self, paired=None)
+        half = (told.interval.high - told.interval.low) / 2
+        detail = f"a paired test over the {told.num_examples} examples of both values has p = {format_p(told.p_value)}"
+        return Noise(half, "paired", detail)
 
     def is_move(self, old: Any, new: Any) -> bool:
         """Whether a value differs from another by more than chance; what is no number, whether it differs at all."""
@@ -51,7 +70,7 @@ def interval_noise(key: Key, value: Any, scores: Sequence[Score]) -> Noise | Non
     values from the same ones; None unless the metric is the mean of a score."""
     for score in scores:
         is_metric = score.key == last_part(key.text) and is_number(value)
-        if is_metric and score.interval is not None and math.isclose(score.mean, value, rel_tol=_SAME, abs_tol=_SAME):
+        if is_metric and score.interval is not None and math.isclose(score.mean, value, rel_tol=SAME, abs_tol=SAME):
             half = (score.interval.high - score.interval.low) / 2
             level = f"{score.interval.level:.0%}"
             detail = f"the {level} interval over {score.num_examples} examples is +-{half:.2g}"
