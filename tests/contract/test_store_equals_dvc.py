@@ -12,6 +12,7 @@ from tests.contract.repos import (
     params_cases,
     public_cases,
     random_cases,
+    surveyed_cases,
     template_cases,
     tracking_cases,
 )
@@ -20,9 +21,18 @@ from tests.contract.repos.cases import CASES, Case
 from tests.contract.repos.comparing import Rows, dvc_rows, first_difference, our_rows
 from tui.store import GitStore
 
-MODULES = (failing_cases, metrics_cases, params_cases, public_cases, random_cases, template_cases, tracking_cases)
+MODULES = (
+    failing_cases,
+    metrics_cases,
+    params_cases,
+    public_cases,
+    random_cases,
+    surveyed_cases,
+    template_cases,
+    tracking_cases,
+)
 """Modules that register cases."""
-NUM_CASES = 53
+NUM_CASES = 55
 
 
 def groups() -> dict[str, list[Case]]:

@@ -47,6 +47,8 @@ class TreeReader:
             if not found[1]:
                 return None
             step = self.entries(found[0]).get(part)
+            if step is None and part == ".":
+                continue  # DVC has it in paths that were written on Windows
             if step is None:
                 return None
             found = step

@@ -14,7 +14,7 @@ from tui.store.parsing.documents import BadDocumentError, Documents
 from tui.store.parsing.full_yaml import load_yaml, yaml_errors
 
 _LOCK_LINE = re.compile(
-    r"^  (?P<stage>[A-Za-z0-9_@.-]+):$|^    (?P<section>[a-z]+):$"
+    r"^  (?P<stage>[A-Za-z0-9_@./-]+):$|^  (?P<odd>[^ \n].*)$|^    (?P<section>[a-z]+):$"
     r"|^    - path: (?P<path>[A-Za-z0-9_./ -]*[A-Za-z0-9_./-])\n"
     r"(?:      hash: md5\n)?      md5: (?P<md5>[0-9a-f]{32}(?:\.dir)?)$",
     re.MULTILINE,
@@ -142,7 +142,9 @@ def parse_lock(_path: str, data: bytes) -> dict[str, Locked]:
     text = data.decode(errors="replace")
     stages: dict[str, Locked] = {}
     locked, section, found = Locked(), "", 0
-    for stage, name, path, md5 in _LOCK_LINE.findall(text):
+    for stage, odd, name, path, md5 in _LOCK_LINE.findall(text):
+        if odd:
+            return _parse_lock_as_yaml(data)
         if stage:
             locked = stages[stage] = Locked()
             section = ""

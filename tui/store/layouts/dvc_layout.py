@@ -128,6 +128,11 @@ def _relative(repo: Any, path: str) -> str:
     return str(relpath(path, repo.root_dir))
 
 
+def _with_slashes(path: str) -> str:
+    """A path as DVC shows it of params, metrics and plots: one that was written on Windows, too."""
+    return path.replace("\\", "/")
+
+
 def _stage(repo: Any, stage: Any) -> dict[str, Any]:
     """A stage of a dvc.yaml, or a .dvc file, whose name is None."""
     return {
@@ -165,7 +170,7 @@ def _params(repo: Any) -> dict[str, list[str]]:
     found += [{path: []} for path in _collect_top_level_params(repo)]
     if _has_default(repo):
         found.append({"params.yaml": []})
-    return {str(path): [str(key) for key in keys] for path, keys in _merge_params(found).items()}
+    return {_with_slashes(path): [str(key) for key in keys] for path, keys in _merge_params(found).items()}
 
 
 def _has_default(repo: Any) -> bool:
@@ -188,7 +193,7 @@ def _metrics(repo: Any) -> dict[str, list[Any]]:
 
     found: dict[str, list[Any]] = {}
     for out in repo.index.metrics:
-        found[_relative(repo, out.fs_path)] = [_address(repo, out.stage), bool(out.use_cache)]
+        found[_with_slashes(_relative(repo, out.fs_path))] = [_address(repo, out.stage), bool(out.use_cache)]
     for path in _collect_top_level_metrics(repo):
         found.setdefault(str(path), [None, True])
     return found
@@ -198,7 +203,7 @@ def _stage_plots(repo: Any) -> Iterator[dict[str, Any]]:
     for out in repo.index.plots:
         details = out.plot if isinstance(out.plot, dict) else {}
         yield {
-            "path": _relative(repo, out.fs_path),
+            "path": posixpath.normpath(_with_slashes(_relative(repo, out.fs_path))),
             "stage": _address(repo, out.stage),
             "cached": bool(out.use_cache),
             **_axes(details),

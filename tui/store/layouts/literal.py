@@ -48,14 +48,14 @@ def _add_stage(layout: Layout, file: str, name: str, stage: Mapping[str, Any]) -
     folder = _join(directory, wdir)
     address = f"{file}:{name}" if directory else name
     for path, keys in _params(stage.get("params")):
-        layout.track(_join(folder, path), keys)
+        layout.track(_place(folder, path), keys)
     for path, details in _entries(stage.get("metrics")):
-        layout.metrics[_join(folder, path)] = OutFile(address, details.get("cache") is not False)
+        layout.metrics[_place(folder, path)] = OutFile(address, details.get("cache") is not False)
     for path, details in _entries(stage.get("plots")):
         x, y = details.get("x"), details.get("y")
         cached, header = details.get("cache") is not False, details.get("header") is not False
         out = OutFile(address, cached, x if isinstance(x, str) else None, _columns(y), None, header)
-        layout.add_plot(_join(folder, path), out, details.get("template"))
+        layout.add_plot(_place(folder, path), out, details.get("template"))
     deps = tuple((path, _join(folder, path), "md5") for path, _ in _entries(stage.get("deps")))
     layout.stages.append(StageFiles(file, name, deps, tuple(_outs(stage, folder))))
 
@@ -82,6 +82,11 @@ def _add_top_level(layout: Layout, directory: str, document: Mapping[str, Any]) 
 
 def _join(*parts: str) -> str:
     return posixpath.normpath(posixpath.join(*parts))
+
+
+def _place(folder: str, path: str) -> str:
+    """Where a file is whose path may have been written on Windows."""
+    return _join(folder, path.replace("\\", "/"))
 
 
 def _entries(section: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:

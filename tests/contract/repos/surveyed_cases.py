@@ -1,0 +1,48 @@
+"""Structures of public repositories that were once read otherwise than DVC reads them; text and numbers are our own."""
+
+from tests.contract.repos.cases import History, case, dvc_yaml, history, locked, md5, stage
+from tests.unit.store_repos import RepoBuilder
+
+UNCACHED = {"cache": False}
+
+
+@case("surveyed")
+def stages_whose_names_have_slashes(_cache: RepoBuilder) -> History:
+    """PIReTship/bookdata-tools: a foreach over paths, so the names of the stages in dvc.lock have slashes."""
+    tables = {"do": {"cmd": "x", "deps": ["${item}.parquet"], "outs": [{"${item}.json": UNCACHED}]}}
+    ends = {
+        f"schema@{name}": {"deps": {f"{name}.parquet": md5(number)}, "outs": {f"{name}.json": md5(number + 10)}}
+        for number, name in enumerate(("a/ratings", "a/more ratings", "plain"))
+    }
+    files = {
+        "dvc.yaml": dvc_yaml(
+            stages={
+                "first": {"cmd": "x", "deps": ["code.py"], "outs": ["a/ratings.parquet"]},
+                "schema": {**tables, "foreach": ["a/ratings", "a/more ratings", "plain"]},
+            }
+        ),
+        "dvc.lock": locked(first={"deps": {"code.py": md5(20)}, "outs": {"a/ratings.parquet": md5(21)}}, **ends),
+    }
+    return history(files)
+
+
+@case("surveyed")
+def paths_as_windows_writes_them(_cache: RepoBuilder) -> History:
+    r"""Himanshu-1703/experimation-through-pipelines: `.\reports\metrics.json` in a dvc.yaml."""
+    return history(
+        {
+            "dvc.yaml": stage(
+                deps=[".\\src\\model.py"],
+                params=[{".\\conf\\more.yaml": ["a"]}, {"conf\\whole.yaml": None}],
+                outs=["data\\model.pkl"],
+                metrics=[{".\\reports\\metrics.json": UNCACHED}, {"reports\\other.json": UNCACHED}, "gone\\m.json"],
+                plots=[{"reports\\curve.csv": UNCACHED}],
+            ),
+            "src/model.py": "",
+            "conf/more.yaml": "a: 1\nb: 2\n",
+            "conf/whole.yaml": "c: 3\n",
+            "reports/metrics.json": {"f1": 0.5},
+            "reports/other.json": {"f1": 0.25},
+            "reports/curve.csv": "step,f1\n0,1\n",
+        }
+    )
