@@ -15,7 +15,7 @@ from tui.core.history.lineage import Line
 from tui.core.ports import FileChange, QueryResult
 from tui.core.queries import SavedQuery, SqlColumn
 from tui.core.runs import LaunchPlan, Run, RunRequest, StagePlan
-from tui.core.series import Event, Sample, Series, SeriesSummary
+from tui.core.series import Event, Sample, Series, SeriesSummary, UnreadFile
 from tui.store.series.summaries import summarize_all
 
 _PATIENCE_S = 10
@@ -94,6 +94,7 @@ class FakeStore:
         self.script = Script()
         self.listing = list(experiments)
         self.recorded: dict[str, list[Series]] = {}
+        self.unread_files: dict[str, tuple[UnreadFile, ...]] = {}
         self.answers: list[dict[str, Any]] = []
         self.seen: dict[str, list[Event]] = {}
         self.sampled: dict[str, list[Sample]] = {}
@@ -125,6 +126,10 @@ class FakeStore:
     def summaries(self, experiments: Sequence[Experiment]) -> list[tuple[SeriesSummary, ...]]:
         """Of the curves by the label of the experiment."""
         return [summarize_all(self.series(experiment)) for experiment in experiments]
+
+    def unread(self, experiments: Sequence[Experiment]) -> list[tuple[UnreadFile, ...]]:
+        """By the label of the experiment."""
+        return [self.unread_files.get(row.label, ()) for row in experiments]
 
     def curves(self, experiments: Sequence[Experiment], stage: str, name: str, num_buckets: int) -> list[Series | None]:
         """One of the curves by the label of the experiment, as it is."""

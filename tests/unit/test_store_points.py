@@ -13,12 +13,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.store_repos import RepoBuilder, lock
-from tui.core.series import Recording
+from tui.core.series import Recording, UnreadFile, why_no_curves
 from tui.store import GitStore
 from tui.store.layouts.layout import OutFile
 from tui.store.series.sources import Source
 from tui.store.series.table_points import TableDecoder
 from tui.store.series.tail import Tail
+from tui.store.sql.query import QueryEngine
 
 Points = dict[str, list[tuple[float, float]]]
 
@@ -332,14 +333,49 @@ def test_one_broken_file_does_not_hide_the_others(builder: RepoBuilder, monkeypa
     assert series(builder) == {("good", "a"): [(1, 2)]}
 
 
+def unread(builder: RepoBuilder, rev: str = "HEAD") -> str:
+    """What the screens tell of files without curves, by a store that is new and by one that knows."""
+    (first,), (again,) = ([why_no_curves(one) for one in found] for found in (_unread(builder, rev) for _ in range(2)))
+    assert first == again
+    return first
+
+
+def _unread(builder: RepoBuilder, rev: str) -> list[tuple[UnreadFile, ...]]:
+    store = GitStore(builder.root)
+    return store.unread([store.resolve(rev)])
+
+
+def test_a_file_in_git_that_is_too_large_is_told(builder: RepoBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+    huge = json.dumps([{"a": 1.5} for _ in range(2**17)])
+    builder.commit({"dvc.yaml": "plots:\n- huge.json\n- good.csv\n", "huge.json": huge, "good.csv": "step,a\n1,2\n"})
+    builder.checkout()
+    monkeypatch.setattr("tui.store.git.files.MAX_BYTES", 2**20)
+    assert unread(builder) == "no curves from huge.json: it has 1.5 MiB, and the limit is 1 MiB"
+    assert unread(builder, "workspace") == unread(builder)
+    assert series(builder) == {("good", "a"): [(1, 2)]}
+
+
 def test_a_file_in_the_dvc_cache_that_is_too_large_is_not_read(
     builder: RepoBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    outs = {f"{name}.csv": builder.cache(b"step,a\n" + b"1,2\n" * rows) for name, rows in (("huge", 100), ("good", 1))}
-    pipeline = "stages:\n  fit:\n    cmd: x\n    plots: [huge.csv, good.csv]\n"
+    outs = {
+        f"{name}.csv": builder.cache(b"step,a\n" + b"1,2\n" * rows) for name, rows in (("huge", 2**18), ("good", 1))
+    }
+    outs["gone.csv"] = "0f" * 16
+    pipeline = "stages:\n  fit:\n    cmd: x\n    plots: [huge.csv, good.csv, gone.csv]\n"
     builder.commit({"dvc.yaml": pipeline, "dvc.lock": lock({"fit": outs})})
-    monkeypatch.setattr("tui.store.series.places.MAX_SERIES_BYTES", 300)
+    monkeypatch.setattr("tui.store.series.places.MAX_SERIES_BYTES", 2**19)
     assert series(builder) == {("good", "a"): [(1, 2)]}
+    huge = "no curves from huge.csv: it has 1 MiB, and the limit is 0.5 MiB"
+    assert unread(builder) == f"{huge}; no curves from gone.csv: not in the local DVC cache"
+    store = GitStore(builder.root)
+    engine, rows = QueryEngine(store), [store.resolve("main")]
+    for sql in ("SELECT count(*) FROM series", "SELECT count(*) FROM series_summary"):
+        for _ in range(2):
+            found = engine.run(sql, rows)
+            assert found.rows == ((1,),)
+            assert found.notes == (f"main: {huge}",)
+    assert engine.run("SELECT count(*) FROM series", []).notes == ()
 
 
 def test_a_live_document_is_read_again_when_it_changes(builder: RepoBuilder) -> None:

@@ -15,7 +15,7 @@ from tui.core.experiments import Experiment, flatten
 from tui.core.ports import QueryResult
 from tui.core.queries import QueryError
 from tui.core.runs import Run, StageProgress
-from tui.core.series import Event, Sample, Series, SeriesSummary
+from tui.core.series import Event, Sample, Series, SeriesSummary, UnreadFile
 from tui.store.sql.query import QueryEngine
 from tui.store.sql.wire import Request, decode_answer, decode_request, encode_answer, encode_request
 
@@ -51,6 +51,9 @@ class NoFiles:
         return []
 
     def summaries(self, experiments: Any) -> list[tuple[SeriesSummary, ...]]:
+        return [() for _ in experiments]
+
+    def unread(self, experiments: Any) -> list[tuple[UnreadFile, ...]]:
         return [() for _ in experiments]
 
     def events(self, experiment: Experiment) -> list[Event]:

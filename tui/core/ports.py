@@ -13,7 +13,7 @@ from tui.core.experiments import Experiment
 from tui.core.history.lineage import Line
 from tui.core.queries import SavedQuery, SqlColumn
 from tui.core.runs import LaunchPlan, Run, RunRequest, StagePlan
-from tui.core.series import Event, Sample, Series, SeriesSummary
+from tui.core.series import Event, Sample, Series, SeriesSummary, UnreadFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,9 @@ class Store(Protocol):
 
     def summaries(self, experiments: Sequence[Experiment]) -> list[tuple[SeriesSummary, ...]]:
         """First, last, lowest and highest value of every series of each experiment, in their order."""
+
+    def unread(self, experiments: Sequence[Experiment]) -> list[tuple[UnreadFile, ...]]:
+        """Of each experiment the files whose series cannot be shown, and why."""
 
     def curves(self, experiments: Sequence[Experiment], stage: str, name: str, num_buckets: int) -> list[Series | None]:
         """One metric of each experiment, thinned to the lowest and the highest point of each of so many buckets of

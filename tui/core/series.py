@@ -1,6 +1,7 @@
 """What a stage records while it runs: metrics over its steps, events, answers to a few fixed prompts."""
 
 from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -65,8 +66,40 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadFile:
+    """A file with series that cannot be shown."""
+
+    path: str
+    reason: str
+    """Why."""
+    is_missing: bool = False
+    """Whether it only has to be brought here."""
+
+
+@dataclass(frozen=True, slots=True)
 class Recording:
     """What is in one or several series files."""
 
     series: tuple[Series, ...] = ()
     events: tuple[Event, ...] = ()
+    unread: tuple[UnreadFile, ...] = ()
+
+
+_MAX_NAMED = 3
+
+
+def why_no_curves(files: Iterable[UnreadFile]) -> str:
+    """One sentence for each reason; empty where all was read.
+
+    >>> why_no_curves([UnreadFile("a.csv", "not here"), UnreadFile("b.csv", "not here")])
+    'no curves from a.csv, b.csv: not here'
+    """
+    paths: dict[str, list[str]] = {}
+    for file in files:
+        paths.setdefault(file.reason, []).append(file.path)
+    return "; ".join(f"no curves from {_named(some)}: {reason}" for reason, some in paths.items())
+
+
+def _named(paths: list[str]) -> str:
+    more = len(paths) - _MAX_NAMED
+    return ", ".join(paths[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")

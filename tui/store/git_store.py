@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tui.core.ports import FileChange, QueryResult
     from tui.core.queries import SavedQuery, SqlColumn
     from tui.core.runs import Run
-    from tui.core.series import Event, Recording, Sample, Series, SeriesSummary
+    from tui.core.series import Event, Recording, Sample, Series, SeriesSummary, UnreadFile
     from tui.store.git.files import Files
     from tui.store.git.lineage import Lineage
     from tui.store.results import Results
@@ -140,6 +140,10 @@ class GitStore:
     def summaries(self, experiments: Sequence[Experiment]) -> list[tuple[SeriesSummary, ...]]:
         """First, last, lowest and highest value of every series of each experiment, in their order."""
         return self._curves.summaries(experiments)
+
+    def unread(self, experiments: Sequence[Experiment]) -> list[tuple[UnreadFile, ...]]:
+        """Of each experiment the files whose series cannot be shown."""
+        return self._curves.unread(experiments)
 
     def curves(self, experiments: Sequence[Experiment], stage: str, name: str, num_buckets: int) -> list[Series | None]:
         """One metric of each experiment, thinned to be drawn; None for an experiment without it."""

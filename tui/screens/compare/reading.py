@@ -8,7 +8,7 @@ from tui.core.errors import UserError
 from tui.core.experiments import Experiment
 from tui.core.ports import Runner, Store
 from tui.core.rows import row_key
-from tui.core.series import Series
+from tui.core.series import Series, why_no_curves
 
 _NUM_BUCKETS = 2_000
 """Far more than a chart has columns, so that it can be looked at closely."""
@@ -49,8 +49,11 @@ def _curves(store: Store, experiments: Sequence[Experiment]) -> tuple[tuple[tupl
                 found[index] = store.series(one)  # looked at once, and not once for every metric
             else:
                 names[index] = [(summary.stage, summary.name) for summary in store.summaries([one])[0]]
+            unread = why_no_curves(store.unread([one])[0])
         except UserError as error:
-            problems.append(f"{one.label}: {error}")
+            unread = str(error)
+        if unread:
+            problems.append(f"{one.label}: {unread}")
     still = [experiments[index] for index in names]
     for name in dict.fromkeys(chain.from_iterable(names.values())):
         for index, curve in zip(names, store.curves(still, *name, _NUM_BUCKETS), strict=True):

@@ -7,7 +7,7 @@ from tui.core.experiments import Experiment
 from tui.core.ports import Runner, Store
 from tui.core.rows import row_key
 from tui.core.runs import Run, StageProgress
-from tui.core.series import Event, Sample, Series
+from tui.core.series import Event, Sample, Series, why_no_curves
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +51,7 @@ def read(store: Store, runner: Runner, experiment: Experiment, log_offset: int) 
             series=tuple(store.series(now, directory)),
             events=tuple(store.events(now, directory)),
             samples=tuple(store.samples(now, directory)),
+            problem=why_no_curves(store.unread([now])[0]),
         )
     except UserError as error:
         reading = replace(reading, problem=str(error))

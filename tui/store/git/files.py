@@ -30,8 +30,10 @@ MAX_PIPELINE_BYTES = 4 * 1024 * 1024
 class TooLargeError(OSError):
     """A file that is not read because of its size."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__(f"is larger than {max_bytes(path) // 2**20} MiB")
+    def __init__(self, path: str, size: int, limit: int | None = None) -> None:
+        self.path, self.size = path, size
+        self.limit = max_bytes(path) if limit is None else limit
+        super().__init__(f"is larger than {self.limit // 2**20} MiB")
 
 
 def max_bytes(path: str) -> int:
@@ -137,7 +139,7 @@ class CommitFiles:
         if not isinstance(blob, pygit2.Blob):
             raise OSError("is a submodule")
         if blob.size > max_bytes(path):
-            raise TooLargeError(path)
+            raise TooLargeError(path, blob.size)
         return bytes(blob.data)
 
     def below(self, path: str) -> list[str]:
@@ -199,8 +201,9 @@ class FolderFiles:
         target = self._inside(path)
         if target is None:
             raise FileNotFoundError(path)
-        if target.stat().st_size > max_bytes(path):
-            raise TooLargeError(path)
+        size = target.stat().st_size
+        if size > max_bytes(path):
+            raise TooLargeError(path, size)
         return target.read_bytes()
 
     def below(self, path: str) -> list[str]:

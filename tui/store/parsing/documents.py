@@ -100,8 +100,9 @@ def _outcome(path: str, decode: Callable[[str, bytes], Any], read: Callable[[], 
 
 
 def _read(place: Path) -> bytes:
-    if place.stat().st_size > MAX_BYTES:
-        raise TooLargeError(str(place))
+    size = place.stat().st_size
+    if size > MAX_BYTES:
+        raise TooLargeError(str(place), size)
     return place.read_bytes()
 
 

@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 import numpy as np
 import orjson
 
-from tui.core.series import Event, Recording, Series, SeriesSummary
+from tui.core.series import Event, Recording, Series, SeriesSummary, UnreadFile
 from tui.store.cache_file import CacheFile
 from tui.store.series.summaries import summarize
 
-FORMAT = "1"
+FORMAT = "2"
 """Raised whenever files are decoded or stored in another way."""
 _AT_ONCE = 300
 _NUM_FIELDS = len(fields(SeriesSummary))
@@ -39,6 +39,7 @@ class Entry:
     """Keys of its sources, in the order of the pipeline."""
     awaited: tuple[str, ...] = ()
     """Places in the DVC cache where content is missing."""
+    unread: tuple[UnreadFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,9 @@ class SeriesCache:
         """Keep an entry; one that may still change is not kept."""
         if is_final:
             self._entries[key] = entry
-            self._wait("entries", [(key, orjson.dumps([entry.keys, entry.awaited]))])
+            self._wait(
+                "entries", [(key, orjson.dumps([entry.keys, entry.awaited, [astuple(file) for file in entry.unread]]))]
+            )
 
     def learn(self, key: str, recording: Recording) -> None:
         """Keep what was decoded."""
@@ -224,8 +227,8 @@ def _from_bytes(data: bytes) -> "array[float]":
 
 
 def _decode_entry(data: bytes) -> Entry:
-    keys, awaited = orjson.loads(data)
-    return Entry(tuple(keys), tuple(awaited))
+    keys, awaited, unread = orjson.loads(data)
+    return Entry(tuple(keys), tuple(awaited), tuple(UnreadFile(*file) for file in unread))
 
 
 def _encode_index(index: Index) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tui.core.experiments import Experiment
-from tui.core.series import Series, SeriesSummary
+from tui.core.series import Recording, Series, SeriesSummary, UnreadFile
 from tui.store.series.cache import Entry, Index, SeriesCache
 from tui.store.series.reader import SeriesReader
 from tui.store.series.summaries import summarize_all
@@ -38,7 +38,15 @@ class CurveReader:
         with self._lock:
             indexes = self._known.indexes(key for entry in entries if entry is not None for key in entry.keys)
         return [
-            self._live_summaries(experiment) if entry is None else _summaries(entry, indexes)
+            summarize_all(self._live(experiment).series) if entry is None else _summaries(entry, indexes)
+            for experiment, entry in zip(experiments, entries, strict=True)
+        ]
+
+    def unread(self, experiments: Sequence[Experiment]) -> list[tuple[UnreadFile, ...]]:
+        """Of each experiment the files whose series cannot be shown."""
+        entries = list(self._entries(experiments))
+        return [
+            self._live(experiment).unread if entry is None else entry.unread
             for experiment, entry in zip(experiments, entries, strict=True)
         ]
 
@@ -81,10 +89,9 @@ class CurveReader:
         clone = self._clone(experiment)
         return experiment.kind == "workspace" or (clone is not None and clone.is_dir())
 
-    def _live_summaries(self, experiment: Experiment) -> tuple[SeriesSummary, ...]:
+    def _live(self, experiment: Experiment) -> Recording:
         with self._lock:
-            recording = self._reader.read(experiment, self._clone(experiment))
-        return summarize_all(recording.series)
+            return self._reader.read(experiment, self._clone(experiment))
 
     def _thin_new(self, places: Sequence[Place], num_buckets: int) -> None:
         new = [place for place in dict.fromkeys(places) if (place, num_buckets) not in self._thinned]
@@ -94,9 +101,7 @@ class CurveReader:
 
     def _read(self, experiment: Experiment, stage: str, name: str, num_buckets: int) -> Series | None:
         """From a folder, or from a commit whose points have been thrown away."""
-        with self._lock:
-            recording = self._reader.read(experiment, self._clone(experiment))
-        series = next((one for one in recording.series if one.stage == stage and one.name == name), None)
+        series = next((one for one in self._live(experiment).series if one.stage == stage and one.name == name), None)
         return None if series is None or not len(series.steps) else thin(series, num_buckets)
 
     def _forget(self) -> None:

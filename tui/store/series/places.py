@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tui.store.dvc_cache import DvcCache
-from tui.store.git.files import MAX_BYTES, Files
+from tui.store.git.files import MAX_BYTES, Files, TooLargeError
 from tui.store.layouts.dvc_files import Outs
 
 MAX_SERIES_BYTES = 4 * MAX_BYTES
@@ -44,7 +44,10 @@ class Places:
         """Content of a file that is not missing; KeyError or OSError if it cannot be read."""
         if place.file is None:
             return self._files.read(place.path)
-        return place.file.read_bytes() if place.file.stat().st_size <= MAX_SERIES_BYTES else b""
+        size = place.file.stat().st_size
+        if size > MAX_SERIES_BYTES:
+            raise TooLargeError(place.path, size, MAX_SERIES_BYTES)
+        return place.file.read_bytes()
 
     def below(self, path: str) -> list[str]:
         """Files of a folder in the DVC cache."""

@@ -1,14 +1,14 @@
 """Reads the series of an experiment: those of a commit once for all time, those of a folder as they grow."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from tui.core.experiments import Experiment
-from tui.core.series import Recording
+from tui.core.series import Recording, UnreadFile
 from tui.store.dvc_cache import DvcCache
 from tui.store.git.commits import CommitReader
-from tui.store.git.files import Files, FolderFiles
+from tui.store.git.files import Files, FolderFiles, TooLargeError
 from tui.store.layouts.key import reading_version
 from tui.store.layouts.layout import Layout
 from tui.store.layouts.lookup import Layouts
@@ -24,6 +24,7 @@ from tui.store.workspace import Workspace
 _STOPPED = {"failed", "cancelled", "lost"}
 _MAX_TAILS = 512
 _MAX_DOCUMENTS = 64
+_NOT_HERE = "not in the local DVC cache"
 _FAILURES = (KeyError, ValueError, OSError)
 
 
@@ -55,11 +56,13 @@ class SeriesReader:
             return self._follow(self._workspace.files(), experiment)
         if directory is not None and directory.is_dir():
             return self._follow(FolderFiles(directory, self._pipelines(experiment)), experiment)
-        parts = self._parts(self.entry(experiment))
+        entry = self.entry(experiment)
+        parts = self._parts(entry)
         if None in parts:  # what is stored of it has been thrown away
-            parts = self._parts(self._examine(experiment, is_new=True))
+            entry = self._examine(experiment, is_new=True)
+            parts = self._parts(entry)
         self._known.flush()
-        return _joined(part for part in parts if part is not None)
+        return _joined([*(part for part in parts if part is not None), Recording(unread=entry.unread)])
 
     def _parts(self, entry: Entry) -> list[Recording | None]:
         return [self._known.recording(key) for key in entry.keys]
@@ -94,6 +97,7 @@ class SeriesReader:
         """Look at the files of a commit; `is_new` decodes them even if that was done before."""
         keys: list[str] = []
         awaited: list[str] = []
+        unread: list[UnreadFile] = []
         try:
             files = self._commits.files(experiment.rev)
             layout = self._layouts.of(files)
@@ -105,16 +109,18 @@ class SeriesReader:
                 key = source.key([place.content for place in here])
                 if len(here) < len(found):
                     continue
-                if is_new or key not in self._known.indexes([key]):
-                    missing = [place.content for place in here if place.is_missing]
-                    if missing or not self._learn(key, source, places, here):
-                        awaited += missing
-                        is_final = is_final and bool(missing)
-                        continue
-                keys.append(key)
+                if not is_new and key in self._known.indexes([key]):
+                    keys.append(key)
+                    continue
+                awaited += [place.content for place in here if place.is_missing]
+                lost, is_for_ever = self._learn(key, source, places, here)
+                unread += lost
+                is_final = is_final and is_for_ever
+                if not lost:
+                    keys.append(key)
         except _FAILURES:
             is_final = False
-        entry = Entry(tuple(keys), tuple(awaited))
+        entry = Entry(tuple(keys), tuple(awaited), tuple(unread))
         self._known.learn_entry(self.entry_key(experiment), entry, is_final=is_final)
         return entry
 
@@ -123,14 +129,19 @@ class SeriesReader:
         folders = [*self._live_folders.of_commit(experiment.rev), *places.live_folders()]
         return find_sources(files, layout, folders, places.below, skipped)
 
-    def _learn(self, key: str, source: Source, places: Places, here: Sequence[Place]) -> bool:
-        """Decode a file; whether that could be read."""
+    def _learn(self, key: str, source: Source, places: Places, here: Sequence[Place]) -> tuple[list[UnreadFile], bool]:
+        """Decode a file; what could not be read, and whether the same would come of it the next time."""
+        missing = [UnreadFile(place.path, _NOT_HERE, is_missing=True) for place in here if place.is_missing]
+        if missing:
+            return missing, True
         try:
             recording = source.decode(*[places.read(place) for place in here])
+        except TooLargeError as error:
+            return [_too_large(error)], True
         except _FAILURES:
-            return False
+            return [UnreadFile(source.path, "it cannot be read")], False
         self._known.learn(key, recording)
-        return True
+        return [], True
 
     # Folders
 
@@ -164,9 +175,11 @@ class SeriesReader:
         if known is None or known[0] != identity:
             try:
                 recording = source.decode_document(files.read(source.path))
+            except TooLargeError as error:
+                recording = Recording(unread=(_too_large(error),))
             except OSError:
                 recording = Recording()
-            if known is not None and not recording.series:
+            if known is not None and not (recording.series or recording.unread):
                 recording = known[1]
             if len(self._documents) >= _MAX_DOCUMENTS:
                 self._documents.clear()
@@ -182,8 +195,14 @@ class SeriesReader:
         return self._tails[key]
 
 
-def _joined(found: Iterable[Recording]) -> Recording:
-    parts = list(found)
+def _joined(parts: Sequence[Recording]) -> Recording:
     return Recording(
-        tuple(one for part in parts for one in part.series), tuple(one for part in parts for one in part.events)
+        tuple(one for part in parts for one in part.series),
+        tuple(one for part in parts for one in part.events),
+        tuple(one for part in parts for one in part.unread),
     )
+
+
+def _too_large(error: TooLargeError) -> UnreadFile:
+    size, limit = (f"{num / 2**20:.1f}".removesuffix(".0") for num in (error.size, error.limit))
+    return UnreadFile(error.path, f"it has {size} MiB, and the limit is {limit} MiB")

@@ -9,7 +9,7 @@ import duckdb
 
 from tui.core.errors import UserError
 from tui.core.experiments import Experiment
-from tui.core.series import Event, Sample, Series, SeriesSummary
+from tui.core.series import Event, Sample, Series, SeriesSummary, UnreadFile, why_no_curves
 from tui.store.series.table import SERIES, SeriesTable
 from tui.store.sql.arrays import Array, transposed
 from tui.store.sql.prediction_table import alike, read_files
@@ -25,6 +25,7 @@ _FIELDS = {
     "samples": attrgetter(*Sample.__slots__),
 }
 """The columns of these tables after rev and name are the fields of a value, in order."""
+_OF_CURVES = {SERIES, "series_summary"}
 _FILES_AT_ONCE = 64
 
 
@@ -36,6 +37,9 @@ class Source(Protocol):
 
     def summaries(self, experiments: Sequence[Experiment]) -> list[tuple[SeriesSummary, ...]]:
         """What the series of each experiment come to."""
+
+    def unread(self, experiments: Sequence[Experiment]) -> list[tuple[UnreadFile, ...]]:
+        """Of each experiment the files whose series cannot be shown."""
 
     def events(self, experiment: Experiment) -> list[Event]:
         """What was seen while its stages ran."""
@@ -58,11 +62,20 @@ class FileTables:
         if table == "predictions":
             return self._add_predictions(rows, problems)
         found = self._find(table, rows, problems)
+        if table in _OF_CURVES:
+            self._tell_unread([row for row, _ in found], problems)
         if table == SERIES:
             self._series.add(found)
         else:
             self._writer.append(table, _record_columns(table, found))
         return [row for row, items in found if items]
+
+    def _tell_unread(self, rows: Sequence[Experiment], problems: Problems) -> None:
+        """Files that are here and were left out; what is not here is told nowhere in SQL."""
+        for row, files in zip(rows, self._source.unread(rows), strict=True):
+            why = why_no_curves(file for file in files if not file.is_missing)
+            if why:
+                problems[row.label] = why
 
     def _find(self, table: str, rows: Sequence[Experiment], problems: Problems) -> Found:
         source = self._source

@@ -24,6 +24,7 @@ class Tables:
         self._files = FileTables(source, self._writer, self._series)
         self._held: dict[str, Any] = {}
         self._known: dict[str, dict[RowKey, Experiment]] = {}
+        self._told: dict[str, dict[str, str]] = {}
         for table, columns in SCHEMA.items():
             if table != SERIES:
                 self._writer.create(table, [(column.name, column.type) for column in columns])
@@ -66,8 +67,12 @@ class Tables:
             self._writer.remove(table, stale)
         for key in stale:
             del known[key]
+        labels = {row.label for row in known.values()}
+        told = {label: text for label, text in self._told.get(table, {}).items() if label in labels}
         wanted = [row for key, row in now.items() if key not in known]
-        known.update({(row.rev, row.label): row for row in self._files.add(table, wanted, problems)})
+        known.update({(row.rev, row.label): row for row in self._files.add(table, wanted, told)})
+        self._told[table] = told
+        problems.update(told)
 
 
 def may_change(row: Experiment) -> bool:
