@@ -1,6 +1,8 @@
 """Columns while rows come and go: the same as if all rows were looked at anew."""
 
+import gc
 import random
+import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +13,7 @@ from tui.core.catalogue import Cataloguer
 from tui.core.column_index import KeyIndex, _SideIndex
 from tui.core.columns import Column, choose_columns, columns_of
 from tui.core.experiments import Experiment
+from tui.core.filters import parse_filter
 from tui.core.keys import MISSING, same
 from tui.core.memo import Memo
 
@@ -120,3 +123,21 @@ def test_a_memo_forgets_what_nobody_asks_for(monkeypatch: Any) -> None:
         memo(kept)
     assert seen.count("kept") == 1
     assert len(memo._young) + len(memo._old) <= 6
+
+
+class Document(dict[str, Any]):
+    """A file's values; a plain dict cannot be watched."""
+
+
+def test_what_a_running_experiment_was_a_second_ago_is_forgotten() -> None:
+    cataloguer, seen = Cataloguer(), []
+    for step in range(5):
+        metrics, params = Document(train={"loss": float(step)}), Document(lr=0.1)
+        seen.append((weakref.ref(metrics), weakref.ref(params)))
+        row = Experiment("a" * 40, "experiment", "owl", params={"p.yaml": params}, metrics={"m.json": metrics})
+        catalogue = cataloguer.update([row])
+        assert parse_filter("owl loss>=0", keys=catalogue.keys).matches(row)
+    del row, metrics, params
+    gc.collect()
+    assert all(ref() is None for pair in seen[:3] for ref in pair)
+    assert all(ref() is not None for ref in seen[-1])

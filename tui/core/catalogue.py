@@ -9,6 +9,7 @@ from functools import cached_property
 from tui.core.column_index import KeyIndex
 from tui.core.columns import Column, columns_of
 from tui.core.experiments import Experiment
+from tui.core.filters import keep_words
 from tui.core.keys import Key
 from tui.core.rows import Keyed, Tree, keyed
 
@@ -73,6 +74,7 @@ class Cataloguer:
                 if self._index.update(experiments):
                     self._columns = columns_of(self._index)
                 self._last = Catalogue(experiments, keyed(experiments), self._columns)
+                keep_words(experiments, self._index.gone)
                 self._settle()
             return self._last
 

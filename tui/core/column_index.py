@@ -126,6 +126,8 @@ class KeyIndex:
         """Token of the documents of a row -> its number, how many rows have them, one of those."""
         self._next = 0
         self._methods: Counter[str] = Counter()
+        self.gone: Sequence[Experiment] = ()
+        """Rows that the last update has counted out."""
         self.params, self.metrics = _SideIndex("param"), _SideIndex("metric")
 
     @property
@@ -144,6 +146,8 @@ class KeyIndex:
             self._add(token, current[key])
         for row, token in gone:
             self._remove(token, row)
+            effects_of.forget(row.params)
+        self.gone = [row for row, _ in gone]
         rows = [(number, row) for number, _, row in self._numbers.values()]
         for side in (self.params, self.metrics):
             side.settle(rows)
@@ -176,6 +180,8 @@ class KeyIndex:
         if method is not None:
             self._methods[method] -= 1
             self._methods += Counter()  # those that are left
+        for document in (*row.params.values(), *row.metrics.values()):
+            flat.forget(document)
 
 
 def _token(row: Experiment) -> tuple[Any, ...]:

@@ -121,8 +121,10 @@ def sort_key(column: Column, descending: bool = False) -> Callable[[Experiment],
     """Key function for `sorted`: numbers before text, text before the rest; what is missing, or not a number, comes
     last in both directions."""
 
+    value_of = column.key.value if column.kind == "metric" and column.key is not None else column.value
+
     def key(experiment: Experiment) -> tuple[bool, int, Any]:
-        value = column.value(experiment)
+        value = value_of(experiment)
         if value is MISSING or value is None or value != value:
             return True, 0, 0
         if isinstance(value, int | float):

@@ -134,6 +134,14 @@ _words: Memo[str] = Memo(_folded_words)
 """What a word is looked for in: a filter is typed letter by letter, over ten thousand rows."""
 
 
+def keep_words(experiments: Iterable[Experiment], gone: Iterable[Experiment] = ()) -> None:
+    """Make the first letter of a filter over these as quick as the second, and forget others."""
+    for experiment in gone:
+        _words.forget(experiment)
+    for experiment in experiments:
+        _words(experiment)
+
+
 def _getter(name: str, keys: Sequence[Key]) -> Callable[[Experiment], Any]:
     """What reads a field, or the param or metric with that name or with a name that ends in it."""
     if name in _FIELDS:

@@ -26,3 +26,10 @@ class Memo(Generic[Result]):
                 self._old, self._young = self._young, {}
             self._young[id(subject)] = known
         return known[1]
+
+    def forget(self, subject: Any) -> None:
+        """Drop the answer for an object that is gone: a running experiment is another one every second."""
+        for answers in (self._young, self._old):
+            known = answers.get(id(subject))
+            if known is not None and known[0] is subject:
+                answers.pop(id(subject), None)

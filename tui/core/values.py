@@ -3,6 +3,7 @@
 import json
 import math
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pipeline.contract.metrics import METRICS, last_part
@@ -81,6 +82,7 @@ def format_p(p_value: float | None) -> str:
     return f"{p_value:.3f}" if p_value >= 0.001 else f"{p_value:.0e}"
 
 
+@lru_cache(4096)
 def _unit(key: str) -> str:
     metric = METRICS.get(last_part(key))
     return metric.unit if metric is not None else ""

@@ -17,7 +17,7 @@ _BLANK_GAP, _CUT_GAP = " " * GAP, "│" + " " * (GAP - 1)
 
 @dataclass(frozen=True, slots=True)
 class TableStyles:
-    """The styles of a table; `names` are those that cells may ask for."""
+    """The styles of a table."""
 
     base: Style
     header: Style
@@ -25,6 +25,9 @@ class TableStyles:
     cursor: Style
     placeholder: Style
     names: Mapping[str, Style]
+    """Those that cells may ask for."""
+    at_cursor: Mapping[str, Style]
+    """The same in the row of the cursor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +42,19 @@ class Sheet:
     def line(self, parts: Sequence[tuple[str, Style]]) -> Strip:
         """Parts joined into one line of the table's width; neighbours of one style become one segment."""
         segments: list[Segment] = []
-        for text, style in parts:
-            if segments and segments[-1].style == style:
-                segments[-1] = Segment(segments[-1].text + text, style)
-            elif text:
-                segments.append(Segment(text, style))
-        used = GUTTER + sum(width + GAP for _, width in self.layout.shown)
-        return Strip(segments, used)
+        texts, style = [parts[0][0]], parts[0][1]
+        for text, next_style in parts[1:]:
+            if next_style is not style:
+                segments.append(Segment("".join(texts), style))
+                texts, style = [], next_style
+            texts.append(text)
+        spare = self.width - self._used
+        segments.append(Segment("".join(texts) + " " * spare, style))
+        return Strip(segments, max(self._used, self.width)).crop(0, self.width)
+
+    @property
+    def _used(self) -> int:
+        return GUTTER + sum(width + GAP for _, width in self.layout.shown)
 
     def gap(self, place: int) -> str:
         """What follows the column in this place: a line where columns are hidden."""
@@ -55,14 +64,16 @@ class Sheet:
 
 def row_line(sheet: Sheet, cells: Sequence[tuple[str, str]], mark: str, *, is_cursor: bool) -> Strip:
     """One row; the cells are those of the layout, in its order."""
-    base = sheet.styles.cursor if is_cursor else sheet.styles.base
+    base, styles = (
+        (sheet.styles.cursor, sheet.styles.at_cursor) if is_cursor else (sheet.styles.base, sheet.styles.names)
+    )
     gutter = f"{_CURSOR if is_cursor else ' '}{fit(neutral(mark), 1)} "
     parts = [(gutter, base)]
     for place, ((text, name), (index, width)) in enumerate(zip(cells, sheet.layout.shown, strict=True)):
-        style = base + sheet.styles.names[name] if name in sheet.styles.names else base
+        style = styles.get(name, base)
         parts.append((fit(text, width, sheet.columns[index].align), style))
         parts.append((sheet.gap(place), base))
-    return sheet.line(parts).adjust_cell_length(sheet.width, base)
+    return sheet.line(parts)
 
 
 def header_line(sheet: Sheet, sort: Mapping[str, str]) -> Strip:
@@ -73,7 +84,7 @@ def header_line(sheet: Sheet, sort: Mapping[str, str]) -> Strip:
         mark = sort.get(column.key, "")
         title = fit(neutral(column.title), width - len(mark), column.align) if width > len(mark) else ""
         text += fit(_marked(title, mark, column.align), width) + sheet.gap(place)
-    return sheet.line([(text, sheet.styles.header)]).adjust_cell_length(sheet.width, sheet.styles.header)
+    return sheet.line([(text, sheet.styles.header)])
 
 
 def _marked(title: str, mark: str, align: str) -> str:

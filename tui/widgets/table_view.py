@@ -235,12 +235,15 @@ class TableView(ScrollView):
     def _styles_of_table(self) -> TableStyles:
         if self._table_styles is None:
             base = self.rich_style  # with a background: a terminal's own may be the opposite of the theme's
+            cursor = self.get_component_rich_style("table--cursor")
+            inks = {name: ink(self, f"table--{name}") for name in self.STYLES}
             self._table_styles = TableStyles(
                 base,
                 self.get_component_rich_style("table--header"),
                 base + ink(self, "table--footer"),
-                self.get_component_rich_style("table--cursor"),
+                cursor,
                 base + ink(self, "table--placeholder"),
-                {name: ink(self, f"table--{name}") for name in self.STYLES},
+                {name: base + style for name, style in inks.items()},
+                {name: cursor + style for name, style in inks.items()},
             )
         return self._table_styles

@@ -20,14 +20,13 @@ class Sparks:
     """What is known of the curves, and which ones are wanted."""
 
     def __init__(self) -> None:
-        self._known: dict[SparkName, str] = {}
+        self._known: dict[str, tuple[SparkName, str]] = {}
         self._wanted: dict[SparkName, Experiment] = {}
-        self._last: dict[str, str] = {}
 
     @property
     def is_any(self) -> bool:
         """Whether any row has a curve, as far as they were looked at."""
-        return any(self._last.values())
+        return any(curve for _, curve in self._known.values())
 
     def of(self, key: str, experiment: Experiment) -> str:
         """The curve of a row, or the one of before; what is not known is wanted from now on."""
@@ -36,9 +35,10 @@ class Sparks:
             experiment.rev,
             f"{experiment.status} {experiment.stage} {experiment.fraction} {experiment.is_pending}",
         )
-        if name not in self._known:
+        known, curve = self._known.get(key, (None, ""))
+        if known != name:
             self._wanted[name] = experiment
-        return self._known.get(name, self._last.get(key, ""))
+        return curve
 
     def take_wanted(self) -> dict[SparkName, Experiment]:
         """Some of what is wanted; what is far down the list is asked for again when it is seen."""
@@ -48,10 +48,10 @@ class Sparks:
 
     def learn(self, curves: Mapping[SparkName, str]) -> bool:
         """Keep curves; whether any of them is new."""
-        self._known.update(curves)
-        before = dict(self._last)
-        self._last.update({key: curve for (key, _, _), curve in curves.items()})
-        return before != self._last
+        found = {name[0]: (name, curve) for name, curve in curves.items()}
+        is_new = any(self._known.get(key, (None, ""))[1] != curve for key, (_, curve) in found.items())
+        self._known.update(found)
+        return is_new
 
 
 def read_sparks(store: Store, wanted: Mapping[SparkName, Experiment]) -> dict[SparkName, str]:
