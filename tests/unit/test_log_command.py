@@ -24,6 +24,20 @@ PIPELINE = """stages:
     - metrics.json:
         cache: false
 """
+LOCKED = """schema: '2.0'
+stages:
+  train:
+    cmd: python train.py
+    deps:
+    - path: train.py
+      hash: md5
+      md5: 897316929176464ebc9ad085f31e7284
+      size: 2
+    params:
+      params.yaml:
+        lr: 0.5
+"""
+"""What `dvc repro` leaves of a train.py that says 0."""
 
 
 class Line:
@@ -92,6 +106,30 @@ def test_log_folds_and_limits(line: Line, capsys: pytest.CaptureFixture[str]) ->
     assert rows[0]["delta"].startswith("0.01")
 
 
+def test_log_marks_what_a_commit_only_carries_on(line: Line, capsys: pytest.CaptureFixture[str]) -> None:
+    results = {"metrics.json": {"test/accuracy": 0.6}, "dvc.lock": LOCKED}
+    rev = line.add("ran as it is", {".dvc/config": "", "train.py": "0\n", **results})
+    line.add("a comment in the pipeline", {"dvc.yaml": f"# all in one\n{PIPELINE}"})
+    line.add("other code", {"train.py": "2\n"})
+    line.add("a text", {"README.md": "more\n"})
+    line.add("changed back", {"train.py": "0\n"})
+    assert line.run("log", "test/accuracy", "--json") == 0
+    commits = _json(capsys)["commits"]
+    assert [place for place, one in enumerate(commits) if one["stale"]] == [1, 2, 7, 8]
+    assert commits[4]["rev"] == rev
+    assert line.run("log", "test/accuracy", line.revs[-2]) == 0
+    shown = capsys.readouterr().out
+    assert [row.split()[3] for row in shown.splitlines()[2:4]] == ["stale", "stale"]
+    assert "are not those that the value was made from" in shown
+    assert line.run("log", "test/accuracy", line.revs[-2], "--md", "--changes", "-n", "1") == 0
+    assert "| 0.6 | stale |" in capsys.readouterr().out
+    assert line.run("log", "test/accuracy", line.revs[-2], "--csv", "-n", "1") == 0
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert row["stale"] == "true"
+    assert line.run("log", "lr", "--json") == 0
+    assert not any(one["stale"] for one in _json(capsys)["commits"])
+
+
 def test_log_takes_params_and_tells_the_nearest_name(line: Line, capsys: pytest.CaptureFixture[str]) -> None:
     assert line.run("log", "lr", "--changes", "--json") == 0
     assert [one["value"] for one in _json(capsys)["commits"]] == [0.5, 0.5, 0.1]
@@ -120,6 +158,8 @@ def test_experiments_can_have_what_no_commit_has(tmp_path: Path, capsys: pytest.
     assert made.run("log", "test/accuracy", "--experiments", "--json") == 0
     (commit,) = _json(capsys)["commits"]
     assert (commit["value"], [one["value"] for one in commit["experiments"]]) == (None, [0.75])
+    assert made.run("blame", "test/accuracy") == 2
+    assert "experiments have it: finetui log test/accuracy --experiments" in capsys.readouterr().err
 
 
 def test_what_is_missing_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

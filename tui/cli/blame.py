@@ -6,6 +6,7 @@ from typing import Any
 
 from tui.cli.context import Context
 from tui.cli.diffing import diff_as_json, print_diff
+from tui.cli.finding import find_here
 from tui.cli.output import print_json, print_line, print_table
 from tui.cli.points import point_json
 from tui.cli.text_room import room_beside, shorten
@@ -25,7 +26,6 @@ from tui.core.history.blaming import Blame, find_move, points_since, read_noise
 from tui.core.history.metric_history import Point, trace
 from tui.core.history.moves import Move
 from tui.core.history.noise import Noise
-from tui.core.history.walking import find, walk
 from tui.core.keys import Key
 from tui.core.visible import visible
 
@@ -47,7 +47,7 @@ def blame(context: Context, options: argparse.Namespace) -> int:
 def _read(context: Context, options: argparse.Namespace) -> Blame:
     if options.noise is not None and not 0 <= options.noise < float("inf"):
         raise UsageError(f"--noise {options.noise}: must be zero or more", hint="for example: --noise 0.01")
-    key, rows = find(options.metric, walk(context.store, context.resolve(options.rev)))
+    key, rows = find_here(context, options.metric, options.rev)
     points = tuple(reversed(list(trace(rows, key))))
     if options.baseline:
         points = points_since(points, context.resolve(options.baseline))

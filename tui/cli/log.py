@@ -2,10 +2,12 @@
 
 import argparse
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from dataclasses import replace
+from itertools import islice, tee
 from typing import Any
 
 from tui.cli.context import Context
+from tui.cli.finding import find_here
 from tui.cli.output import print_error, print_json, print_line, print_table, raw
 from tui.cli.points import point_json
 from tui.cli.text_room import room_beside, shorten
@@ -13,14 +15,14 @@ from tui.core.comparison import metric_cell
 from tui.core.errors import UsageError
 from tui.core.experiments import Experiment
 from tui.core.history.blame_text import change_text, count, note, value_text, way
-from tui.core.history.metric_history import Folded, Point, find_key, fold, trace
-from tui.core.history.walking import find, walk
+from tui.core.history.metric_history import Folded, Point, fold, trace
+from tui.core.history.staleness import stale_revs
 from tui.core.keys import Key
 from tui.core.values import as_float
 from tui.core.visible import visible
 
 _HEADERS = ("commit", "date", "value", "", "", "subject")
-_RAW_HEADERS = ("rev", "date", "refs", "name", "value", "delta", "verdict", "note", "num_folded", "subject")
+_RAW_HEADERS = ("rev", "date", "refs", "name", "value", "delta", "verdict", "note", "stale", "num_folded", "subject")
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _BAR_CELLS = 8
 Found = Mapping[str, Sequence[Point]]
@@ -31,8 +33,8 @@ def log(context: Context, options: argparse.Namespace) -> int:
     """Print the newest commits with their values."""
     if options.num < 1:
         raise UsageError(f"-n {options.num}: at least one commit", hint="for example: -n 50")
-    key, rows = _find(context, options)
-    shown = list(islice(_folded(trace(rows, key), options.changes), options.num))
+    key, rows = find_here(context, options.metric, options.rev, options.experiments)
+    shown = _shown(context, key, trace(rows, key), options)
     found = _experiments(context, shown, key) if options.experiments else {}
     if options.form == "json":
         print_json(_as_json(key, shown, found))
@@ -41,24 +43,28 @@ def log(context: Context, options: argparse.Namespace) -> int:
     elif options.form == "md":
         lines = [[*line[:4], line[5]] for one in shown for line in _lines(one, key, (), found)]
         print_table([*_HEADERS[:3], "change", "subject"], lines, "md")
+        _print_notes(shown)
     else:
         print_table(_RAW_HEADERS, [line for one in shown for line in _raw_lines(one, found)], "csv")
     return 0
 
 
-def _find(context: Context, options: argparse.Namespace) -> tuple[Key, Iterator[Experiment]]:
-    """The metric or param and the commits; where these do not have it yet, their experiments may."""
-    newest = context.resolve(options.rev)
-    try:
-        return find(options.metric, walk(context.store, newest))
-    except UsageError:
-        key = find_key(options.metric, [row for row in context.experiments() if row.kind == "experiment"])
-        if key is None:
-            raise
-        if not options.experiments:
-            hint = f"experiments have it: finetui log {options.metric} --experiments"
-            raise UsageError(f"no commit here has a value of {options.metric!r}", hint=hint) from None
-        return key, walk(context.store, newest)
+def _shown(context: Context, key: Key, points: Iterator[Point], options: argparse.Namespace) -> list[Folded]:
+    """The points to print; those with a value that the commit only carries on are marked."""
+    points, again = tee(points)
+    shown = list(islice(_folded(points, options.changes), options.num))
+    line: list[Point] = []
+    # with --changes only the newest one has a value that did not come with it
+    while len(line) < len(shown) or (options.changes and not any(point.is_change for point in line[-1:])):
+        point = next(again, None)
+        if point is None:
+            break
+        line.append(point)
+    stale = stale_revs(context.store, context.runner, key, line, again)
+    return [
+        replace(one, point=replace(one.point, is_stale=True)) if one.point.experiment.rev in stale else one
+        for one in shown
+    ]
 
 
 def _folded(points: Iterable[Point], only_changes: bool) -> Iterator[Folded]:
@@ -84,8 +90,14 @@ def _print_text(key: Key, shown: Sequence[Folded], found: Found) -> None:
     lines = [line for one in shown for line in _lines(one, key, scale, found)]
     room = _room(lines)
     print_table(_HEADERS, [[*line[:-1], shorten(line[-1], room)] for line in lines])
+    _print_notes(shown)
     if not any(point.is_known for point in points):
         print_error("none of these commits has a value; -n looks further back")
+
+
+def _print_notes(shown: Sequence[Folded]) -> None:
+    if any(one.point.is_stale for one in shown):
+        print_line("\nstale: the params, code or data of the commit are not those that the value was made from")
 
 
 def _lines(one: Folded, key: Key, scale: Sequence[float], found: Found) -> Iterator[list[str]]:
@@ -109,7 +121,8 @@ def _name(point: Point) -> str:
 
 
 def _cells(point: Point, key: Key, scale: Sequence[float]) -> list[str]:
-    return [note(point) or value_text(key, point.value), change_text(key, point), bar(point.value, scale)]
+    change = "stale" if point.is_stale else change_text(key, point)
+    return [note(point) or value_text(key, point.value), change, bar(point.value, scale)]
 
 
 def bar(value: Any, scale: Sequence[float]) -> str:
@@ -146,7 +159,7 @@ def _raw_lines(one: Folded, found: Found) -> Iterator[list[str]]:
 def _raw_line(point: Point, num_folded: int) -> list[str]:
     row = point.experiment
     when = row.timestamp.isoformat() if row.timestamp else ""
-    values = (raw(point.value), raw(point.delta), point.verdict, note(point), str(num_folded))
+    values = (raw(point.value), raw(point.delta), point.verdict, note(point), raw(point.is_stale), str(num_folded))
     return [row.rev, when, " ".join(row.refs), row.name or "", *values, row.subject]
 
 

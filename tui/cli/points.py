@@ -21,5 +21,6 @@ def point_json(point: Point) -> dict[str, Any]:
         "delta": point.delta,
         "verdict": point.verdict,
         "note": note(point),
+        "stale": point.is_stale,
         "error": row.error,
     }

@@ -1,17 +1,15 @@
 """What is stored about commits that answers the question of a bisection, and whether it really belongs to them."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.contract.paths import METRICS_DIR, PARAMS_FILE
+from pipeline.contract.paths import PARAMS_FILE
 from tui.cli.bisecting.record import BisectionRecord, Tested
 from tui.cli.context import Context
 from tui.core.experiments import Experiment
 from tui.core.history.bisect import Mark
 from tui.core.history.condition import Condition
+from tui.core.history.deciding import decides, files_of, param_values
 from tui.core.keys import MISSING, Key, flat, same
-
-_PIPELINE_NAMES = frozenset({"dvc.yaml", ".dvcignore"})
 
 
 class StoredResults:
@@ -80,7 +78,7 @@ class StoredResults:
         """Whether a row ran with the params of the commit, and with the overrides."""
         if row is commit and not self._record.overrides:
             return True
-        wanted, own = _values(commit.params), _values(row.params)
+        wanted, own = param_values(commit), param_values(row)
         asked = {f"{PARAMS_FILE}:{key}": value for key, value in flat(dict(self._record.overrides)).items()}
         wanted.update({key: value for key, value in asked.items() if key in wanted})
         return wanted.keys() == own.keys() and all(same(value, own[key]) for key, value in wanted.items())
@@ -88,35 +86,7 @@ class StoredResults:
     def _counts(self, commit: Experiment, row: Experiment) -> bool:
         if row is not commit:
             changes = self._context.store.changed_files(commit, row)
-            return not any(_decides(change.path, commit, row) for change in changes)
+            return not any(decides(change.path, commit, row) for change in changes)
         if self._record.trusts:
             return True
-        return not self._context.runner.outdated(commit.rev, self._files(commit))
-
-    def _files(self, row: Experiment) -> Sequence[str]:
-        """Files that the metric is in."""
-        paths = [self._key.path] if self._key.path else list(row.metrics)
-        return [path for path in paths if self._key.name in flat(row.metrics.get(path, {}))]
-
-
-def _values(files: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"{path}:{name}": value for path, document in files.items() for name, value in flat(document).items()}
-
-
-def _decides(path: str, commit: Experiment, row: Experiment) -> bool:
-    """Whether a file that an experiment changed decides on its results: code or data, but no result of a stage, and no
-    params, which are compared value by value."""
-    name = path.rpartition("/")[2]
-    if name in _PIPELINE_NAMES:
-        return True
-    if name == "dvc.lock" or path in {**commit.params, **row.params, **row.metrics}:
-        return False
-    results = [*row.outs, *commit.outs, str(METRICS_DIR)]
-    if any(_inside(path, out) for out in results if not out.endswith(".dvc")) or name == ".gitignore":
-        return False
-    deps = {**commit.deps, **row.deps}
-    return not deps or name.endswith(".dvc") or any(_inside(path, dep) for dep in deps)
-
-
-def _inside(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(f"{folder}/")
+        return not self._context.runner.outdated(commit.rev, files_of(self._key, commit))

@@ -9,6 +9,7 @@ from tui.core.history.metric_history import Point
 from tui.core.history.moves import Move, last_move, left
 from tui.core.history.noise import Noise, interval_noise, seed_noise
 from tui.core.history.paired_tests import PairedTests
+from tui.core.history.staleness import is_own
 from tui.core.keys import Key
 from tui.core.ports import Store
 from tui.core.values import is_number
@@ -106,7 +107,7 @@ def _suspects(
         place -= 1
         own = points[place].experiment
         is_first = place == 0
-        if is_first or points[place].is_change or store.changed_stages(points[place - 1].experiment, own):
+        if is_first or is_own(store, points[place - 1], points[place]):
             return own, suspects[::-1]
         suspects.append(own)
     return None, suspects[::-1]

@@ -28,6 +28,8 @@ class Point:
     """Value minus the previous one; None unless both are numbers."""
     verdict: Verdict = "none"
     """Against the previous value."""
+    is_stale: bool = False
+    """Whether the value belongs to other params, code or data than the commit has."""
 
     @property
     def is_known(self) -> bool:
