@@ -116,8 +116,8 @@ COMMANDS: dict[Scope, tuple[Command, ...]] = {
     ),
     "compare": (
         Command("toggle_differences", "d", "Differences", "Only rows that differ, or all rows", footer=True),
-        Command("next_difference", "n", "Next difference", "Jump to the next row that differs", footer=True),
-        Command("previous_difference", "p,N", "Previous difference", "Jump to the previous row that differs"),
+        Command("next_difference", "n", "Next", "Jump to the next row that differs", footer=True),
+        Command("previous_difference", "p,N", "Previous", "Jump to the previous row that differs"),
         Command(
             "next_baseline", "b", "Baseline", "Compare against the next experiment; or click its title", footer=True
         ),

@@ -69,7 +69,7 @@ async def test_a_digit_leaves_the_search_and_a_list_of_sections_helps_too() -> N
         assert "find:" not in text_of(app)
         await pilot.press("s")
         await until(pilot, lambda: isinstance(app.screen, Choose))
-        await pilot.press("j", "enter")
+        await pilot.press("k", "k", "enter")  # from the section of the cursor
         await until(pilot, lambda: isinstance(app.screen, LaunchScreen) and form(app).cursor_key == "prepare.source")
         await pilot.press("9")
         assert form(app).cursor_key == "prepare.source"
@@ -91,5 +91,6 @@ async def test_params_of_another_make_have_no_keys_without_effect() -> None:
         await show(app, pilot)
         assert form(app).rows.num_rows == 4
         assert "without effect" not in text_of(app)
+        assert form(app).cursor_key == "train.lora.r"
         await pilot.press("3")
         assert form(app).cursor_key == "data.size"

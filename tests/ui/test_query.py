@@ -88,13 +88,22 @@ async def test_the_editor_has_keys_of_its_own_and_q_is_a_letter_there() -> None:
         assert "q Quit" in text_of(app)
 
 
-async def test_an_empty_query_is_not_run() -> None:
+async def test_an_empty_editor_runs_the_example_that_it_shows() -> None:
     store = project.store()
     async with opened(store) as (app, pilot):
         await ask(app, pilot, "  \n ")
-        await pilot.pause()
-        assert asked(store) == []
-        assert "Nothing to run" in "".join(notification.message for notification in app._notifications)
+        await until(pilot, lambda: asked(store))
+        assert "FROM metrics GROUP BY key" in asked(store)[0]
+        assert app.screen.query_one(SqlEditor).text == asked(store)[0]
+
+
+async def test_the_footer_names_keys_that_work_where_the_focus_is() -> None:
+    async with opened(size=(80, 24)) as (app, pilot):
+        await pilot.press("Q")
+        await until(pilot, lambda: isinstance(app.screen, QueryScreen))
+        assert "f1 Help" in text_of(app)
+        await pilot.press("tab")
+        await until(pilot, lambda: "? Help" in text_of(app))
 
 
 async def test_a_superseded_answer_is_dropped_and_its_query_cancelled() -> None:

@@ -29,12 +29,15 @@ class ActingScreen(PollingScreen[None]):
         raise NotImplementedError
 
     def is_available(self, action: str) -> bool:
-        """Only a run that goes on can be stopped."""
-        return action != "stop" or self.stoppable() is not None
+        """Only a run that goes on can be stopped; of those that DVC owns it is said how."""
+        return action != "stop" or self.stoppable() is not None or self._how_dvc_ends_it() is not None
 
     def action_stop(self) -> None:
         """Stop the run after a question."""
         experiment, run_id = self.chosen(), self.stoppable()
+        advice = self._how_dvc_ends_it()
+        if advice is not None:
+            self.notify(advice, title="Not a run of finetui", timeout=10, markup=False)
         if experiment is None or run_id is None:
             return
         name = neutral(experiment.label)
@@ -45,6 +48,18 @@ class ActingScreen(PollingScreen[None]):
 
         effect = f"{name} ends as cancelled. Its metrics so far, its params and its log are kept."
         self.app.push_screen(Confirm("Stop this run?", effect, "Stop it"), stop)
+
+    def _how_dvc_ends_it(self) -> str | None:
+        """The command for a row that DVC runs or has in its queue; None for any other."""
+        one = self.chosen()
+        if one is None or one.kind != "experiment" or one.run_id is not None or self.stoppable() is not None:
+            return None
+        name = neutral(one.label)
+        if one.status == "queued":
+            return f"{name} is in DVC's own queue; this takes it out: dvc queue remove {name}"
+        if one.status == "running":
+            return f"DVC runs {name}; this stops it if its queue started it: dvc queue kill {name}"
+        return None
 
     @work(thread=True, group="stop", exit_on_error=False)
     def _stop(self, name: str, run_id: str) -> None:

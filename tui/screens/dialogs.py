@@ -124,7 +124,10 @@ class Choose(ModalScreen[int | None]):
         """Choose { """
         + _BOX
         + """
-        OptionList { width: auto; min-width: 24; max-width: 100%; height: auto; max-height: 20; border: none; }
+        OptionList, OptionList:focus {
+            width: auto; min-width: 28; max-width: 100%; height: auto; max-height: 18; border: none; padding: 0;
+            scrollbar-size-vertical: 1;
+        }
     }"""
     )
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -141,6 +144,7 @@ class Choose(ModalScreen[int | None]):
         """A box with the list."""
         with Vertical() as box:
             box.border_title = Content(self._title).markup
+            box.border_subtitle = "enter choose  esc cancel"
             yield OptionList(*(Option(Content(choice)) for choice in self._choices))
 
     def on_mount(self) -> None:

@@ -8,7 +8,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.message import Message
 
 from pipeline.contract.metrics import direction
 from tui.commands import Scope, bindings
@@ -20,6 +19,7 @@ from tui.screens.base import Bench, WorkerScreen
 from tui.screens.compare.example_rows import Kind, change_of, columns, rows_of, summary, told
 from tui.screens.dialogs import Choose, TextDialog
 from tui.screens.note import Note
+from tui.screens.reading import Read, ReadFailed
 from tui.screens.title import Title
 from tui.widgets.keybar import KeyBar
 from tui.widgets.line import Line
@@ -41,20 +41,6 @@ class ExamplesScreen(WorkerScreen[None]):
     ExamplesScreen #preview.-empty { display: none; }
     ExamplesScreen #note { color: $text-warning; }
     """
-
-    class Read(Message):
-        """What the per-example results say, by the chosen score."""
-
-        def __init__(self, request: int, evidence: Evidence) -> None:
-            super().__init__()
-            self.request, self.evidence = request, evidence
-
-    class ReadFailed(Message):
-        """They could not be read, or have no such score."""
-
-        def __init__(self, request: int, error: UserError) -> None:
-            super().__init__()
-            self.request, self.error = request, error
 
     def __init__(
         self, bench: Bench, baseline: Experiment, candidates: Sequence[Experiment], key: str | None = None
@@ -98,14 +84,14 @@ class ExamplesScreen(WorkerScreen[None]):
         try:
             evidence = read_evidence(self.bench.store, self._candidates, self._experiment, key)
         except UserError as error:
-            self.post_message(self.ReadFailed(request, error))
+            self.post_message(ReadFailed(request, error))
         else:
-            self.post_message(self.Read(request, evidence))
+            self.post_message(Read(request, evidence))
 
     @on(Read)
     def _take(self, message: Read) -> None:
         if message.request == self._request:
-            self._evidence = message.evidence
+            self._evidence = message.value
             self._show()
 
     @on(ReadFailed)
@@ -147,6 +133,7 @@ class ExamplesScreen(WorkerScreen[None]):
         table.set_rows(rows_of(shown))
         self._show_note("; ".join(self._evidence.notes) if self._evidence is not None else "")
         self._show_preview()
+        self.query_one(KeyBar).renew()
 
     def _heading(self, num_shown: int) -> str:
         kind = {"fixed": "fixed", "broke": "that broke", None: "fixed or broken"}[self._kind]
@@ -170,6 +157,7 @@ class ExamplesScreen(WorkerScreen[None]):
         change = self._chosen()
         text = told(change, self._experiment, self._candidates[self._place]) if change is not None else None
         lines = text.split() if text is not None else []
+        self.query_one("#preview").set_class(not lines, "-empty")
         for index in range(_PREVIEW_LINES):
             self.query_one(f"#preview-{index}", Line).text = lines[index] if index < len(lines) else ""
 
@@ -177,6 +165,14 @@ class ExamplesScreen(WorkerScreen[None]):
         return next((one for one in self._shown if one.id == self._table.cursor_key), None)
 
     # Actions
+
+    def is_available(self, action: str) -> bool:
+        """What needs an example, or more experiments."""
+        if action in {"open", "copy_example"}:
+            return self._chosen() is not None
+        if action in {"next_candidate", "previous_candidate"}:
+            return len(self._candidates) > 1
+        return True
 
     @on(VirtualTable.Activated)
     def action_open(self) -> None:

@@ -1,40 +1,24 @@
-"""The form part of the launch screen: show fields, edit values, find keys."""
+"""Editing in the form of the launch screen: values, the name, back to the workspace."""
 
 from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
 from textual import on
-from textual.content import Content
 from textual.widgets import Input
 
 from tui.core.form import FormField, parse, shown
 from tui.core.names import NAME_RULES, name_problem
-from tui.core.runs import Run
-from tui.screens.base import Bench, WorkerScreen
 from tui.screens.dialogs import Choose
 from tui.screens.launch.detail import Detail
 from tui.screens.launch.draft import Draft, next_choice
 from tui.screens.launch.form import ParamForm
-from tui.widgets.filterbar import FilterBar
-from tui.widgets.line import Line
+from tui.screens.launch.form_screen import NAME, FormScreen
 from tui.widgets.table import VirtualTable
-from tui.widgets.text import neutral
-
-_NAME = "experiment name"
-_MAX_SECTIONS = 9
 
 
-class EditingScreen(WorkerScreen[Run | Draft]):
+class EditingScreen(FormScreen):
     """Edits a draft; what a change leads to is up to the screen."""
-
-    def __init__(self, bench: Bench) -> None:
-        super().__init__(bench)
-        self._draft = Draft()
-        self._problems: dict[str, str] = {}
-        self._typed_problem = ""
-        self._edited: FormField | None = None
-        self._shows_everything = False
 
     def draft_changed(self) -> None:
         """The draft is another one, and is shown."""
@@ -44,64 +28,6 @@ class EditingScreen(WorkerScreen[Run | Draft]):
         self._problems = self._draft.problems()
         self._show_form()
         self.draft_changed()
-
-    # Showing
-
-    def _show_form(self) -> None:
-        text = self.query_one(FilterBar).value
-        self.query_one(ParamForm).show(self._draft, text, self._problems, everything=self._shows_everything)
-        self._show_title()
-        self._show_detail()
-
-    def _show_title(self) -> None:
-        draft, bad, text = self._draft, len(self._problems), self.query_one(FilterBar).value
-        hidden = self.query_one(ParamForm).num_hidden
-        found = f"  find: {neutral(text)} ({self.query_one(ParamForm).rows.num_rows} of {len(draft.fields)} keys)"
-        self.query_one("#title", Line).text = Content.assemble(
-            ("New run", "bold"),
-            f"  {neutral(draft.name) or '(name is made up)'}  {draft.words}",
-            ("  forced" if draft.force else "", "$text-warning"),
-            (f"  ✗ {bad} problem{'' if bad == 1 else 's'}" if bad else "", "$text-error"),
-            (found if text.strip() else "", "$text-accent"),
-            (f"  {hidden} without effect (a)" if hidden else "", "dim"),
-        )
-
-    def _show_sections(self) -> None:
-        key = self.query_one(ParamForm).cursor_key or ""
-        parts = [
-            Content.styled(f"{number} {neutral(name)}", "bold reverse" if name == key.partition(".")[0] else "dim")
-            for number, name in enumerate(self._draft.sections[:_MAX_SECTIONS], 1)
-        ]
-        self.query_one("#sections", Line).text = Content("  ").join(parts)
-
-    def _show_detail(self) -> None:
-        self._show_sections()
-        detail = self.query_one(Detail)
-        one = self._edited or self._current()
-        if one is None:
-            detail.show("", Content(""))
-            return
-        problem = self._typed_problem or self._problems.get(one.key, "")
-        default = f"; default {shown(one.default)}" if one.has_default else ""
-        workspace = f"; workspace {neutral(shown(one.value))}" if one.key != _NAME else ""
-        without = "" if problem or one.key == _NAME else self._draft.without_effect().get(one.key, "")
-        words = [
-            Content.styled(f"✗ {neutral(problem)}", "$text-error") if problem else None,
-            Content.styled(neutral(without), "$text-warning") if without else None,
-            Content(neutral(one.help)),
-            Content.styled(f"{one.allowed}{default}{workspace}", "dim"),
-        ]
-        detail.show(neutral(one.key), Content("\n").join([line for line in words if line]))
-
-    def _current(self) -> FormField | None:
-        key = self.query_one(ParamForm).cursor_key
-        return self._draft.field_of(key) if key is not None else None
-
-    @on(VirtualTable.Highlighted)
-    def _highlighted(self) -> None:
-        self._show_detail()
-
-    # Editing
 
     def _set(self, one: FormField, value: Any) -> None:
         self._draft = self._draft.with_value(one, value)
@@ -150,7 +76,7 @@ class EditingScreen(WorkerScreen[Run | Draft]):
             self._show_detail()
 
     def _problem_with(self, one: FormField, text: str) -> str:
-        if one.key == _NAME:
+        if one.key == NAME:
             return name_problem(text.strip())
         try:
             return self._draft.with_value(one, parse(one, text)).problems().get(one.key, "")
@@ -176,7 +102,7 @@ class EditingScreen(WorkerScreen[Run | Draft]):
         return True
 
     def _with_typed(self, one: FormField, text: str) -> Draft:
-        if one.key != _NAME:
+        if one.key != NAME:
             return self._draft.with_value(one, parse(one, text))
         problem = name_problem(text)
         if problem:
@@ -196,8 +122,8 @@ class EditingScreen(WorkerScreen[Run | Draft]):
         if not self.finish_editing():
             return
         help_text = "Names the experiment in Git. Empty makes one up."
-        self._edited = FormField(_NAME, "text", "", allowed=NAME_RULES, help=help_text)
-        self.query_one(Detail).edit(_NAME, self._draft.name)
+        self._edited = FormField(NAME, "text", "", allowed=NAME_RULES, help=help_text)
+        self.query_one(Detail).edit(NAME, self._draft.name)
         self._show_detail()
 
     def action_reset(self) -> None:
@@ -227,56 +153,6 @@ class EditingScreen(WorkerScreen[Run | Draft]):
         target = next((key for key in after if key in wanted), None)
         if target is not None:
             form.select(target)
-
-    # Finding
-
-    def action_jump_section(self, index: int) -> None:
-        """To the first key of a section, with what follows it below."""
-        sections = self._draft.sections
-        if index >= len(sections) or not self.finish_editing():
-            return
-        bar, form = self.query_one(FilterBar), self.query_one(ParamForm)
-        bar.clear()
-        self._show_form()
-        first = next(one.key for one in self._draft.fields if one.key.partition(".")[0] == sections[index])
-        form.action_last_row()
-        if not form.select(first):
-            self._jump_into(sections[index])
-
-    def _jump_into(self, section: str) -> None:
-        """Its first key is left out: to the first one that is not."""
-        form = self.query_one(ParamForm)
-        keys = (form.rows.key(row) for row in range(form.rows.num_rows))
-        target = next((key for key in keys if key.partition(".")[0] == section), None)
-        if target is not None:
-            form.select(target)
-
-    def action_choose_section(self) -> None:
-        """Choose a section from a list."""
-        if self._draft.sections and self.finish_editing():
-            self.app.push_screen(
-                Choose("Section", self._draft.sections, None),
-                lambda index: None if index is None else self.action_jump_section(index),
-            )
-
-    def action_toggle_everything(self) -> None:
-        """Show keys without effect as well, or leave them out."""
-        self._shows_everything = not self._shows_everything
-        self._show_form()
-
-    def action_filter(self) -> None:
-        """Type a part of a key."""
-        self.query_one(FilterBar).open()
-
-    @on(FilterBar.Changed)
-    def _filter(self, message: FilterBar.Changed) -> None:
-        self._show_form()
-        if message.text:
-            self.query_one(ParamForm).action_first_row()
-
-    @on(FilterBar.Closed)
-    def _filter_closed(self) -> None:
-        self.query_one(ParamForm).focus()
 
     @on(Input.Submitted)
     def _ignore(self, message: Input.Submitted) -> None:

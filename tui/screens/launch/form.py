@@ -1,6 +1,6 @@
 """The form: one row per key, with its value, what is allowed and what is wrong with it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -32,18 +32,24 @@ class ParamForm(VirtualTable):
     def show(self, draft: Draft, filter_text: str, problems: Mapping[str, str], *, everything: bool) -> None:
         """Show the fields that match; without a filter, those without effect are left out unless all are wanted.
 
-        With one they come last, and keys that begin with it first.
+        With one they come last; keys that begin with it come first, then those that contain it, then their helps.
         """
         without = draft.without_effect()
         hidden = {} if everything or filter_text else without.keys() - draft.changes.keys() - problems.keys()
         fields = [one for one in draft.matching(filter_text) if one.key not in hidden]
         if filter_text:
-            fields.sort(key=lambda one: (one.key in without, not one.key.startswith(filter_text)))
+            words = filter_text.lower().split()
+            fields.sort(key=lambda one: (one.key in without, _distance(one.key.lower(), words)))
         self.num_hidden = len(hidden)
         self.set_marks({key: "●" for key in draft.changes})
         rows = [(one.key, _row(one, draft, problems.get(one.key, ""), without.get(one.key, ""))) for one in fields]
         self.set_rows(ListRows(rows))
         self.placeholder = "no key contains this text" if filter_text else "no params in this project"
+
+
+def _distance(key: str, words: Sequence[str]) -> int:
+    """How far a key is from what was typed."""
+    return 0 if key.startswith(tuple(words)) else 1 if all(word in key for word in words) else 2
 
 
 def _row(one: FormField, draft: Draft, problem: str, without_effect: str) -> dict[str, Cell]:

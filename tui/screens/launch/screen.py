@@ -20,6 +20,7 @@ from tui.screens.launch.editing import EditingScreen
 from tui.screens.launch.form import ParamForm
 from tui.screens.launch.messages import Failed, Launched, ParamsRead, Planned
 from tui.screens.launch.plan import PlanPane, runs_nothing
+from tui.screens.title import Title
 from tui.widgets.filterbar import FilterBar
 from tui.widgets.keybar import KeyBar
 from tui.widgets.line import Line
@@ -56,7 +57,7 @@ class LaunchScreen(EditingScreen):
 
     def compose(self) -> ComposeResult:
         """The form with its details, beside or above the plan."""
-        yield Line("New run", id="title", classes="title")
+        yield Title("New run")
         yield Line(id="sections")
         with Horizontal(id="body"):
             with Vertical(id="left"):

@@ -31,7 +31,7 @@ TIMEOUT_S = 60.0
 _TICK_S = 0.1
 _WIDE = 120  # columns of the terminal from which on the tables stand at the side
 _CANCELLED, _FAILED = ("⊘ cancelled", "$text-warning"), ("✗ failed", "$text-error")
-_EXAMPLE = "SELECT name, value FROM metrics WHERE key = 'test/loss' ORDER BY value"
+_EXAMPLE = "SELECT key, min(value), max(value) FROM metrics GROUP BY key ORDER BY key"
 
 
 class QueryScreen(ResultScreen):
@@ -102,24 +102,13 @@ class QueryScreen(ResultScreen):
             return bool(self._rows.num_rows)
         return True
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Also keys of the app that the editor takes."""
-        if action == "quit" and not parameters:
-            return not self._editor.has_focus
-        return super().check_action(action, parameters)
-
-    def on_descendant_focus(self) -> None:
-        """Other keys work now."""
-        self.query_one(KeyBar).refresh()
-
     # Running
 
     def action_run(self) -> None:
-        """Run what is in the editor; a query that still runs gives way."""
+        """Run what is in the editor, or the example that it shows; a query that still runs gives way."""
+        if not self._editor.text.strip():
+            self._editor.put(_EXAMPLE)
         sql = self._editor.text.strip()
-        if not sql:
-            self.notify("Nothing to run: type a query, or open a saved one with f3")
-            return
         self._cancelled.set()
         self._cancelled = threading.Event()
         self._request += 1
@@ -155,7 +144,7 @@ class QueryScreen(ResultScreen):
         self._began = None
         self._timer.pause()
         self._show_title()
-        self.query_one(KeyBar).refresh()
+        self.query_one(KeyBar).renew()
 
     @on(Answered)
     def _show_rows(self, message: Answered) -> None:

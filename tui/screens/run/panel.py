@@ -12,6 +12,7 @@ from tui.core.experiments import Experiment, flat_values
 from tui.core.runs import Run
 from tui.core.series import Event
 from tui.core.values import format_param, format_value
+from tui.screens.run.reading import Reading
 from tui.screens.run.samples import SamplesPane
 from tui.widgets.logtail import LogTail
 from tui.widgets.table import Column, ListRows, VirtualTable
@@ -67,6 +68,15 @@ class Panels(Vertical):
         self._name_views()
         if focus:
             self.query_one("#prompts" if panel == "samples" else f"#{panel}").focus()
+
+    def show(self, reading: Reading) -> None:
+        """Show all that does not have to be asked for."""
+        if reading.log:
+            self.log_tail.append(reading.log)
+        self.table("params").set_rows(param_rows(reading.experiment, reading.run))
+        self.table("metrics").set_rows(metric_rows(reading.experiment))
+        self.table("events").set_rows(event_rows(reading.events))
+        self.count("events", len(reading.events))
 
     def count(self, panel: Panel, number: int) -> None:
         """Tell in the title how much there is in a view."""

@@ -22,9 +22,6 @@ from tui.screens.run.panel import (
     Panels,
     answer_columns,
     answer_rows,
-    event_rows,
-    metric_rows,
-    param_rows,
 )
 from tui.screens.run.reading import Reading, read
 from tui.screens.run.samples import SamplesPane, stories
@@ -90,23 +87,24 @@ class RunScreen(ActingScreen, ReadingScreen[Reading]):
 
     def show(self, value: Reading) -> None:
         """Show the state of the experiment."""
-        first, was_live = self._reading is None, self._reading is not None and self._reading.is_live
+        first = self._reading is None
         self._reading, self._experiment, self._log_offset = value, value.experiment, value.log_offset
-        self.tell_problem(value.experiment.error or value.problem)
+        self.tell_problem("; ".join(filter(None, (value.experiment.error, value.problem))))
         self._show_stages()
-        self._show_panels(value)
+        self.query_one(Panels).show(value)
         if first:
             self._choose_first_panel(value)
-        if first or was_live != value.is_live:
-            self.refresh_bindings()
-            self.query_one(KeyBar).refresh()
+        self.refresh_bindings()
+        self.query_one(KeyBar).renew()
 
     def _show_stages(self) -> None:
         reading = self._reading
         if reading is None:
             return
         progress, stage = reading.progress, self._shown_stage(reading)
-        self.query_one(StageList).show(progress, stage)
+        stages = self.query_one(StageList)
+        stages.display = bool(progress)
+        stages.show(progress, stage)
         grid = self.query_one(ChartGrid)
         grid.show(charts(reading.series, stage, reading.events))
         self._show_samples(reading, stage)
@@ -120,15 +118,6 @@ class RunScreen(ActingScreen, ReadingScreen[Reading]):
 
     def _shown_stage(self, reading: Reading) -> str | None:
         return self._stage or default_stage(stages_with_curves(reading.series), reading.progress)
-
-    def _show_panels(self, reading: Reading) -> None:
-        panels = self.query_one(Panels)
-        if reading.log:
-            panels.log_tail.append(reading.log)
-        panels.table("params").set_rows(param_rows(reading.experiment, reading.run))
-        panels.table("metrics").set_rows(metric_rows(reading.experiment))
-        panels.table("events").set_rows(event_rows(reading.events))
-        panels.count("events", len(reading.events))
 
     def _choose_first_panel(self, reading: Reading) -> None:
         panels = self.query_one(Panels)
@@ -171,6 +160,14 @@ class RunScreen(ActingScreen, ReadingScreen[Reading]):
         """The experiment of the screen."""
         return self._experiment
 
+    def is_available(self, action: str) -> bool:
+        """Only stages and charts that there are can be stepped to."""
+        if action in {"next_stage", "previous_stage"}:
+            return len(self._stages()) > 1
+        if action == "next_page":
+            return bool(self.query_one(ChartGrid).page_text)
+        return super().is_available(action)
+
     def stoppable(self) -> str | None:
         """Id of its run, if that goes on."""
         run = self._reading.run if self._reading is not None else None
@@ -189,9 +186,12 @@ class RunScreen(ActingScreen, ReadingScreen[Reading]):
         """Charts of the previous stage that has any."""
         self._step_stage(-1)
 
-    def _step_stage(self, by: int) -> None:
+    def _stages(self) -> list[str]:
         reading = self._reading
-        stages = stages_to_show(reading.series, reading.progress) if reading is not None else []
+        return stages_to_show(reading.series, reading.progress) if reading is not None else []
+
+    def _step_stage(self, by: int) -> None:
+        reading, stages = self._reading, self._stages()
         if reading is not None and stages:
             now = self._shown_stage(reading)
             place = stages.index(now) if now in stages else 0
