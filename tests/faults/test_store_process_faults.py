@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -93,6 +94,69 @@ def test_a_revision_at_which_dvc_is_stuck_hides_no_other(builder: RepoBuilder, m
     found = {row.label: row.error for row in GitStore(builder.root).experiments()}
     assert "did not say within" in (found["other-1"] or "")
     assert {str(error) for label, error in found.items() if label != "other-1"} == {"DVC says: nothing works"}
+
+
+STUCK_AT_ONE = """
+import json, sys, time
+from pathlib import Path
+for line in sys.stdin:
+    question = json.loads(line)
+    with Path({log!r}).open("a") as log:
+        log.write(question["rev"] + "\\n")
+    if question["rev"] == {stuck!r}:
+        time.sleep(60)
+    print(json.dumps(dict(question, problem="nothing works", is_final=False)), flush=True)
+"""
+
+
+def test_where_dvc_is_stuck_no_other_process_waits_again_for_a_while(
+    builder: RepoBuilder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tui.store.layouts.failures.SLOW_S", 0.9)
+    stuck, log = builder.experiment("stuck", head(builder), {"dvc.yaml": PIPELINE + "# other\n"}), tmp_path / "asked"
+    program = STUCK_AT_ONE.format(log=str(log), stuck=stuck)
+
+    def error(answer_s: float = 1.0) -> str:
+        """What a process of its own says, in which DVC is started anew."""
+        use(monkeypatch, sys.executable, "-c", program, answer_s=answer_s)
+        found = {row.label: row for row in GitStore(builder.root).experiments()}
+        assert found["stuck"].metrics == {"m.json": {"loss": 1}}
+        assert found["main"].error == "DVC says: nothing works"
+        return found["stuck"].error or ""
+
+    assert error().endswith("within 1 s where params and metrics are")
+    assert log.read_text().count(stuck) == 1
+    began = time.monotonic()
+    assert "(asked at 2" in error(answer_s=9.0)
+    assert time.monotonic() - began < 8
+    assert log.read_text().count(stuck) == 1
+    later = time.time() + 301
+    monkeypatch.setattr("tui.store.layouts.failures.time", SimpleNamespace(time=lambda: later))
+    assert error().endswith("within 1 s where params and metrics are"), "it is asked again"
+    assert log.read_text().count(stuck) == 2
+    assert "(asked at 2" in error()
+    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr("tui.store.layouts.failures.time", SimpleNamespace(time=lambda: later + 601))
+        assert rows(builder.root)["stuck"].error is None, "once DVC works nothing of it is left"
+    assert rows(builder.root)["stuck"].error is None
+
+
+def test_where_dvc_is_stuck_again_and_again_the_rest_waits_as_well(
+    builder: RepoBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.store.layouts.failures.SLOW_S", 0.2)
+    for number in range(4):
+        builder.experiment(f"other-{number}", head(builder), {"dvc.yaml": PIPELINE + f"# {number}\n"})
+    use(monkeypatch, *PROGRAMS["is stuck"], answer_s=0.3)
+    first = GitStore(builder.root).experiments()
+    assert all("did not say within" in (row.error or "") for row in first)
+    use(monkeypatch, *PROGRAMS["is stuck"], answer_s=9.0)
+    began = time.monotonic()
+    again = GitStore(builder.root).experiments()
+    assert time.monotonic() - began < 8
+    assert all("(asked at 2" in (row.error or "") for row in again)
+    assert [row.params for row in again] == [row.params for row in first]
 
 
 def test_a_slow_dvc_is_not_waited_for_by_a_live_store(builder: RepoBuilder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -312,7 +312,7 @@ def test_what_has_ended_starts_no_process_again(tmp_path: Path) -> None:
     thread = threading.Thread(target=found.ask, args=(tmp_path, ["a", "b"], answers.__setitem__))
     thread.start()
     deadline = time.monotonic() + 20
-    while not started.exists() and time.monotonic() < deadline:
+    while not (started.exists() and started.read_text()) and time.monotonic() < deadline:
         time.sleep(0.01)
     found._kill()
     thread.join(10)

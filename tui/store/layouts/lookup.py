@@ -11,6 +11,7 @@ import orjson
 
 from tui.store.cache_file import CacheFile
 from tui.store.git.files import CONFIG, Files, FolderFiles
+from tui.store.layouts.failures import Failures
 from tui.store.layouts.key import LayoutKeys
 from tui.store.layouts.layout import PARAMS, Layout, decode_layout
 from tui.store.layouts.literal import add_pipeline, literal_layout
@@ -18,7 +19,7 @@ from tui.store.layouts.resolver import RETRY_S, Answer, Resolver, shared_resolve
 from tui.store.parsing.documents import BadDocumentError, Documents, TooMuchError
 
 TABLE = "layouts"
-"""Table of the cache file: JSON of `dvc_layout` by key."""
+"""Table of the cache file: JSON of `dvc_layout` by key, and what `Failures` keeps."""
 _MAX_LAYOUTS = 5_000
 
 
@@ -38,7 +39,7 @@ class Layouts:
     ) -> None:
         self._documents, self._cache = documents, cache or CacheFile(None, (TABLE,))
         self._resolver, self._is_live = resolver or shared_resolver(), is_live
-        self._keys = LayoutKeys(documents)
+        self._keys, self._failures = LayoutKeys(documents), Failures(self._cache, TABLE)
         self._lock = threading.RLock()
         self._known: dict[str, Layout] = {}
         self._answers: dict[str, Answer] = {}
@@ -96,7 +97,8 @@ class Layouts:
             return failed[1]
         stored = self._cache.get(TABLE, [key]).get(key)
         if stored is None:
-            return None
+            answer = self._failures.recent(key)
+            return None if answer is None else self._learn(key, files, _checked(answer))
         with suppress(ValueError):
             answer = _checked(Answer(orjson.loads(stored)))
             return self._learn(key, files, answer) if answer.layout is not None else None
@@ -107,6 +109,7 @@ class Layouts:
         if answer.layout is not None:
             layout = decode_layout(answer.layout)
             self._add_unreadable(layout, files, answer.layout["problems"])
+            layout.problems += [answer.problem] if answer.problem else []
         else:
             layout = literal_layout(files, self._documents)
             layout.problems = layout.problems or [answer.problem]
@@ -177,6 +180,7 @@ class Layouts:
         self.version += 1
         if answer.layout is not None and answer.is_final:
             self._cache.put(TABLE, [(key, orjson.dumps(answer.layout))])
+        self._failures.keep(key, answer)
 
 
 def _checked(answer: Answer) -> Answer:
@@ -185,5 +189,5 @@ def _checked(answer: Answer) -> Answer:
         try:
             decode_layout(answer.layout)
         except (LookupError, TypeError, ValueError, AttributeError):
-            return Answer(None, "DVC's answer cannot be understood", is_final=False)
+            return replace(answer, layout=None, problem="DVC's answer cannot be understood", is_final=False)
     return answer

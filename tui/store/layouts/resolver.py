@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,6 +36,8 @@ class Answer:
     """Why it could not."""
     is_final: bool = True
     """Whether it would say the same again; not so if DVC itself failed, or lacks an object of Git or a plugin."""
+    took_s: float = 0.0
+    """How long it was waited for."""
 
 
 class Resolver:
@@ -54,7 +56,8 @@ class Resolver:
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._timer: threading.Timer | None = None
-        self._failure, self._failed_at, self._num_stuck = "", float("-inf"), 0
+        self._failed_at, self._num_stuck = float("-inf"), 0
+        self._failure = Answer(None, is_final=False)
         atexit.register(self._kill)
 
     def ask(self, root: Path, revs: Sequence[str], receive: Callable[[str, Answer], None]) -> None:
@@ -62,26 +65,28 @@ class Resolver:
         with self._lock:
             if self._timer is not None:
                 self._timer.cancel()
-            left = dict.fromkeys(revs)
+            left, began = dict.fromkeys(revs), time.monotonic()
             try:
                 for rev, answer in self._converse(str(root), left):
                     del left[rev]
-                    receive(rev, answer)
+                    receive(rev, replace(answer, took_s=time.monotonic() - began))
+                    began = time.monotonic()
             except OSError as error:
-                self._fail(f"DVC could not be asked where params and metrics are: {error}")
+                self._fail(f"DVC could not be asked where params and metrics are: {error}", 0.0)
             self._close_later()
         for rev in left:
-            receive(rev, Answer(None, self._failure, is_final=False))
+            receive(rev, self._failure)
 
     def _converse(self, root: str, left: dict[str, None]) -> Iterator[tuple[str, Answer]]:
         while left and time.monotonic() - self._failed_at >= RETRY_S:
+            began = time.monotonic()
             reason = yield from self._converse_once(root, left)
             if left:
                 # Answers come in the order of the questions: it failed at the first, which must not hide the others.
                 self._stop()
                 self._num_stuck += 1
                 if self._num_stuck >= MAX_STUCK:
-                    self._fail(reason)
+                    self._fail(reason, time.monotonic() - began)
                 yield next(iter(left)), Answer(None, reason, is_final=False)
 
     def _converse_once(self, root: str, left: dict[str, None]) -> Generator[tuple[str, Answer], None, str]:
@@ -125,8 +130,10 @@ class Resolver:
             )  # fmt: skip
             return self._process
 
-    def _fail(self, reason: str) -> None:
-        self._failure, self._failed_at, self._num_stuck = reason, time.monotonic(), 0
+    def _fail(self, reason: str, took_s: float) -> None:
+        """Answer all that is asked for a while with this."""
+        self._failure, self._failed_at = Answer(None, reason, is_final=False, took_s=took_s), time.monotonic()
+        self._num_stuck = 0
         self._stop()
 
     def _stop(self) -> None:
