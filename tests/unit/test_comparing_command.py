@@ -138,6 +138,25 @@ def test_a_baseline_that_is_not_named_comes_first(project: Path, capsys: pytest.
     assert answer["metrics"]["test/exact_match"]["verdicts"] == ["worse", "equal"]
 
 
+def test_a_metric_without_examples_is_judged_by_repeats(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    verdicts = []
+    for other in ("one", "new"):
+        assert run(project, "compare", "alike", other, "--json", "--all") == 0
+        verdicts.append(json.loads(capsys.readouterr().out)["metrics"]["validation/loss"]["verdicts"][1])
+    assert verdicts == ["noise", "equal"]
+
+
+def test_what_a_run_cost_is_told_as_a_share(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(project, "compare", "old", "one", "--json") == 0
+    key = "data/metrics/train/resources.json:duration_s"
+    share = json.loads(capsys.readouterr().out)["metrics"][key]["relative"][1]
+    for form in ((), ("--md",)):
+        assert run(project, "compare", "old", "one", *form) == 0
+        line = next(line for line in capsys.readouterr().out.splitlines() if key in line)
+        assert f"{share:+.0%}" in line
+    assert abs(share) > 0.0995
+
+
 def test_as_markdown_all_are_tables(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(project, "compare", "old", "new", "--md", "--examples", "chrf") == 0
     out = capsys.readouterr().out

@@ -1,6 +1,7 @@
 """Comparison, columns and values."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,9 +15,10 @@ from tui.core.comparison import compare
 from tui.core.examples import Evidence, ExampleComparison, Interval, PairedScore, Score
 from tui.core.experiments import Experiment, flatten
 from tui.core.form import with_overrides
+from tui.core.grouping import Group, all_repeats
 from tui.core.keys import MISSING, same
 from tui.core.methods import NEEDS, applies, method_of
-from tui.core.values import format_delta, format_param, format_value
+from tui.core.values import format_delta, format_param, format_share, format_value
 
 
 def experiment(name: str, params: Any = None, metrics: Any = None) -> Experiment:
@@ -144,6 +146,23 @@ def test_what_is_not_significant_over_the_examples_is_neither_better_nor_worse()
     assert verdict_of("test/accuracy", 0.6, chance) == "better"
     assert verdict_of("validation/exact_match", 0.6, chance) == "better"
     assert verdict_of("test/exact_match", 0.5, sure) == "equal"
+
+
+def test_what_seeds_explain_is_no_news() -> None:
+    def made(name: str, lr: int, seed: int, loss: float) -> Experiment:
+        return replace(experiment(name, {"lr": lr, "seed": seed}, {"validation/loss": loss}), baseline="0" * 40)
+
+    rows = [made("a", 1, 0, 0.5), made("b", 1, 1, 0.52), made("c", 1, 2, 0.48)]
+    near, far = made("d", 2, 0, 0.4), made("e", 3, 0, 0.3)
+    repeats = all_repeats([rows[0], near, far], [*rows, near, far])
+    assert [len(group.experiments) for group in repeats] == [3]
+
+    def verdicts(groups: list[Group]) -> list[str]:
+        return [cell.verdict for cell in compare([rows[0], near, far], rows[0], repeats=groups).metrics[0].cells]
+
+    # two single results differ by 4.303 * sqrt(2) * 0.02 = 0.122 by their seed
+    assert verdicts(repeats) == ["equal", "noise", "better"]
+    assert verdicts([]) == ["equal", "better", "better"]
 
 
 def test_a_loss_that_tokens_and_examples_see_differently_is_no_news() -> None:
@@ -341,6 +360,22 @@ def test_params_are_never_shortened() -> None:
         "null",
         "-",
     ]
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.0123, "+1.2%"),
+        (-0.0004, "-0.04%"),
+        (0.153, "+15%"),
+        (9.9, "+990%"),
+        (21.0, "x22"),
+        (None, ""),
+        (math.inf, ""),
+    ],
+)
+def test_a_share_is_short(share: float | None, text: str) -> None:
+    assert format_share(share) == text
 
 
 def test_a_delta_has_a_sign() -> None:

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
+from pipeline.contract.metrics import is_resource
 from tui.cli.context import Context
 from tui.cli.example_tables import evidence_as_json, print_changes, print_scores, raw_score_rows
 from tui.cli.output import Format, print_json, print_line, print_table, raw
@@ -12,9 +13,9 @@ from tui.core.comparison import compare as compare_experiments
 from tui.core.errors import UsageError
 from tui.core.evidence import read_evidence
 from tui.core.experiments import Experiment
-from tui.core.grouping import Group, format_spread, group_by_seed
+from tui.core.grouping import Group, all_repeats, format_spread, group_by_seed
 from tui.core.keys import MISSING
-from tui.core.values import format_delta, format_param, format_value
+from tui.core.values import format_delta, format_param, format_share, format_value
 from tui.core.visible import visible
 
 _ARROWS = {"better": "▲", "worse": "▼", "equal": "", "none": "", "noise": "~"}
@@ -35,7 +36,7 @@ def compare(context: Context, options: argparse.Namespace) -> int:
         raise UsageError(f"{rows[0].label} has nothing to compare with", hint="finetui compare A B names two")
     key = options.examples.rpartition("/")[2] if options.examples else None
     evidence = read_evidence(context.store, rows, baseline, key, _EVERYTHING)
-    comparison = compare_experiments(rows, baseline, evidence)
+    comparison = compare_experiments(rows, baseline, evidence, all_repeats(rows, context.experiments()))
     if options.form == "json":
         examples = evidence_as_json(evidence, with_changes=key is not None)
         print_json({**comparison_as_json(comparison, options.all), "examples": examples})
@@ -136,8 +137,14 @@ def _metric(row: MetricRow, cell: MetricCell) -> str:
     value = format_param(cell.value) if cell.value is MISSING else format_value(cell.value, row.key)
     if cell.spread is not None:
         value = format_spread(cell.spread, row.key)
-    change = "" if cell.verdict == "equal" else format_delta(cell.delta, row.key)
+    change = "" if cell.verdict == "equal" else _change(row, cell)
     return " ".join(part for part in (value, _ARROWS[cell.verdict], change) if part)
+
+
+def _change(row: MetricRow, cell: MetricCell) -> str:
+    """Of what a run cost, the share: it says more than bytes and seconds, and takes no more room."""
+    share = format_share(cell.relative) if is_resource(row.key) else ""
+    return share or format_delta(cell.delta, row.key)
 
 
 def comparison_as_json(comparison: Comparison, everything: bool) -> dict[str, Any]:

@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from pipeline.contract.metrics import Direction, direction, is_negligible
+from pipeline.contract.metrics import Direction, direction, is_negligible, is_resource
 from tui.core.columns import metric_order
 from tui.core.examples import Evidence, Interval, PairedScore
 from tui.core.experiments import Experiment
-from tui.core.grouping import Group, Spread, is_beyond_noise
+from tui.core.grouping import Group, Spread, is_beyond_noise, single_difference
 from tui.core.keys import MISSING, Key, all_keys, same
 from tui.core.values import is_number
 
 Verdict = Literal["better", "worse", "equal", "none", "noise"]
 """`none` where neither way is better, or where there is nothing to compare; `noise` where the difference can well be
 chance: of a resource that differs as much by itself, of a score that is not significant over the examples, of a mean
-over seeds that differ as much."""
+over seeds that differ as much, of another metric that differs as much from seed to seed."""
 _JUDGED = ("better", "worse")
 _TEST, _GAIN, _CATEGORY = "test/", "gain/", "category."
 
@@ -101,11 +101,18 @@ class Comparison:
         return tuple(row for row in self.metrics if row.differs)
 
 
-def compare(experiments: Sequence[Experiment], baseline: Experiment, evidence: Evidence | None = None) -> Comparison:
-    """Compare experiments with each other, and their metrics with a baseline, which may be one of them or another."""
+def compare(
+    experiments: Sequence[Experiment],
+    baseline: Experiment,
+    evidence: Evidence | None = None,
+    repeats: Sequence[Group] = (),
+) -> Comparison:
+    """Compare experiments with each other, and their metrics with a baseline, which may be one of them or another.
+
+    Repeats of them tell by how much a metric without examples differs by the seed alone."""
     everyone = [*experiments, baseline]
     params = tuple(_param_row(key, experiments, baseline) for key in all_keys(everyone, "param"))
-    metrics = (_metric_row(key, experiments, baseline, evidence) for key in all_keys(everyone, "metric"))
+    metrics = (_metric_row(key, experiments, baseline, evidence, repeats) for key in all_keys(everyone, "metric"))
     ordered = tuple(sorted(metrics, key=lambda row: metric_order(row.key)))
     return Comparison(tuple(experiments), baseline, params, ordered)
 
@@ -151,17 +158,26 @@ def _param_row(key: Key, experiments: Sequence[Experiment], baseline: Experiment
 
 
 def _metric_row(
-    key: Key, experiments: Sequence[Experiment], baseline: Experiment, evidence: Evidence | None
+    key: Key,
+    experiments: Sequence[Experiment],
+    baseline: Experiment,
+    evidence: Evidence | None,
+    repeats: Sequence[Group],
 ) -> MetricRow:
     base, way = key.value(baseline), direction(key.text)
+    by_seed = None if is_resource(key.name) else single_difference([group.spread(key) for group in repeats])
     cells = []
     for place, experiment in enumerate(experiments):
         cell = metric_cell(key.value(experiment), base, way, key.name)
         if evidence is not None:
             cell = _with_evidence(cell, key, evidence, place)
-        is_noise = cell.paired is not None and _is_chance(cell, cell.paired)
+        is_noise = _is_within(cell, by_seed) if cell.paired is None else _is_chance(cell, cell.paired)
         cells.append(replace(cell, verdict="noise") if is_noise and cell.verdict in _JUDGED else cell)
     return MetricRow(key.text, way, tuple(cells), _differ([*(cell.value for cell in cells), base]))
+
+
+def _is_within(cell: MetricCell, size: float | None) -> bool:
+    return size is not None and cell.delta is not None and abs(cell.delta) <= size
 
 
 def _is_chance(cell: MetricCell, paired: PairedScore) -> bool:

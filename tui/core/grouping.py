@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.contract.metrics import is_resource
 from tui.core.experiments import Experiment
-from tui.core.keys import Key, flat
+from tui.core.keys import MISSING, Key, flat, same
 from tui.core.values import as_float, format_value
 
 _SEEDS = frozenset({"seed", "random_state", "random_seed"})
@@ -134,6 +134,41 @@ def pooled_std(spreads: Sequence[Spread | None]) -> tuple[float | None, int]:
     known = [(one.num - 1, one.std) for one in spreads if one is not None and one.std is not None]
     freedom = sum(num for num, _ in known)
     return (math.sqrt(sum(num * std**2 for num, std in known) / freedom) if freedom else None), freedom
+
+
+def single_difference(spreads: Sequence[Spread | None]) -> float | None:
+    """By how much two single results differ at most in 19 of 20 cases, by seeds alone; None where nothing was repeated,
+    or where no seed moves the metric."""
+    std, freedom = pooled_std(spreads)
+    return t_point(freedom) * math.sqrt(2) * std if std else None
+
+
+def repeats_of(experiment: Experiment, rows: Sequence[Experiment]) -> Group:
+    """It with those of the rows that differ from it only in their seed."""
+    leaves = _leaves(experiment.params, _is_no_seed)
+    alike = (one for one in rows if one.rev != experiment.rev and _has_params(one, leaves))
+    return group_by_seed([experiment, *alike])[0]
+
+
+def all_repeats(experiments: Sequence[Experiment], rows: Sequence[Experiment]) -> list[Group]:
+    """Groups of those experiments that were repeated, each group once."""
+    found: list[Group] = []
+    seen: set[str] = set()
+    for one in experiments:
+        if one.rev not in seen:
+            group = repeats_of(one, rows)
+            seen |= {other.rev for other in group.experiments}
+            found += [group] if len(group.experiments) > 1 else []
+    return found
+
+
+def _has_params(experiment: Experiment, leaves: Mapping[str, Any]) -> bool:
+    """Whether all of them are the same, looking no further than the first that is not."""
+    for path, document in experiment.params.items():
+        for name, value in flat(document).items():
+            if not is_seed(name) and not same(value, leaves.get(f"{path}:{name}", MISSING)):
+                return False
+    return True
 
 
 def t_point(freedom: float) -> float:

@@ -16,6 +16,9 @@ NOTHING = "-"
 """What stands for a value that is missing."""
 _SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _ABBREVIATED_FROM = 10_000
+_FACTOR_FROM = 10.0
+_SHARE_BOUNDS = (0.0995, 0.00095)
+"""Below each one more digit is told."""
 _SCIENTIFIC_FROM = 10**15
 
 
@@ -62,6 +65,20 @@ def format_delta(delta: float | None, key: str = "") -> str:
     if delta is None or math.isnan(delta):
         return ""
     return "=" if delta == 0 else f"{'+' if delta > 0 else '-'}{format_value(abs(delta), key)}"
+
+
+def format_share(share: float | None) -> str:
+    """A change as a share of what was there, from ten times on as a factor; empty where there is none to tell.
+
+    >>> format_share(0.0123), format_share(-0.5), format_share(21.0), format_share(None)
+    ('+1.2%', '-50%', 'x22', '')
+    """
+    if share is None or not math.isfinite(share):
+        return ""
+    if share >= _FACTOR_FROM:
+        return f"x{_short(share + 1, _ABBREVIATED_FROM, 3)}"
+    digits = sum(abs(share) < bound for bound in _SHARE_BOUNDS)
+    return f"{share:+.{digits}%}"
 
 
 def format_interval(interval: "Interval | None", key: str = "") -> str:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pipeline.contract.metrics import last_part
 from tui.core.examples import Score
 from tui.core.experiments import Experiment
-from tui.core.grouping import group_by_seed, pooled_std, t_point
+from tui.core.grouping import group_by_seed, pooled_std, single_difference
 from tui.core.history.metric_history import Point
 from tui.core.history.paired_tests import SAME, PairedTests
 from tui.core.keys import Key, same
@@ -57,12 +57,12 @@ class Noise:
 def seed_noise(key: Key, experiments: Sequence[Experiment]) -> Noise | None:
     """What seeds explain: two single results differ by less in 19 of 20 cases; None where nothing was repeated."""
     spreads = [group.spread(key) for group in group_by_seed(experiments)]
-    std, freedom = pooled_std(spreads)
-    if not std:
+    size, (std, _) = single_difference(spreads), pooled_std(spreads)
+    if size is None:
         return None  # a metric that no seed moves, such as a number of parameters: then every difference counts
     number = sum(one.num for one in spreads if one is not None and one.std is not None)
     detail = f"{number} experiments that differ only in their seed have a standard deviation of {std:.2g}"
-    return Noise(t_point(freedom) * math.sqrt(2) * std, "seeds", detail)
+    return Noise(size, "seeds", detail)
 
 
 def interval_noise(key: Key, value: Any, scores: Sequence[Score]) -> Noise | None:
