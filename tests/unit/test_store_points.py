@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.store_repos import RepoBuilder, lock
+from tests.unit.store_repos import Content, RepoBuilder, lock
 from tui.core.series import Recording, UnreadFile, why_no_curves
 from tui.store import GitStore
 from tui.store.layouts.layout import OutFile
@@ -60,6 +61,8 @@ def decode(data: bytes | str, path: str = "logs.csv", x: str | None = None, y: t
         ("a\n5\n\n6\n", {"a": [(0, 5), (1, 6)]}),
         ("step,a\n1,.5\n2,+2\n3,007\n", {"a": [(1, 0.5), (2, 2), (3, 7)]}),
         ("step,a\0\n1,\x002\n", {"a": [(1, 2)]}),
+        ('\ufeff"step","a"\n1,2\n', {"a": [(1, 2)]}),
+        (",a\n0,5\n1,6\n", {"a": [(0, 5), (1, 6)]}),
     ],
 )
 def test_a_table(table: str, wanted: Points) -> None:
@@ -189,6 +192,8 @@ def test_a_document(path: str, text: str) -> None:
             {"a": [(1, 2)], "b": [(1, 3), (2, 4)]},
         ),
         ('[{"day": "monday", "a": 1}, {"day": "tuesday", "a": 2}]', {"a": [(0, 1), (1, 2)]}),
+        ('[{"a": 1}, {"step": 5, "a": 2}]', {"a": [(5, 2)]}),
+        ('[7, {"step": 5, "a": 2}]', {"a": [(5, 2)]}),
         ('[{"a": 1', {}),
         ('{"a": 1}', {}),
         ("[]", {}),
@@ -215,7 +220,10 @@ def builder(tmp_path: Path) -> RepoBuilder:
 
 
 def series(builder: RepoBuilder, rev: str = "HEAD") -> dict[tuple[str, str], list[tuple[float, float]]]:
-    store = GitStore(builder.root)
+    return series_of(GitStore(builder.root), rev)
+
+
+def series_of(store: GitStore, rev: str) -> dict[tuple[str, str], list[tuple[float, float]]]:
     found = store.series(store.resolve(rev))
     return {(one.stage, one.name): list(zip(one.steps, one.values, strict=True)) for one in found}
 
@@ -323,6 +331,38 @@ def test_files_of_one_name_in_two_folders_are_told_apart(builder: RepoBuilder) -
     pipeline = "plots:\n- train/loss.csv\n- eval/loss.csv\n"
     builder.commit({"dvc.yaml": pipeline, "train/loss.csv": "step,loss\n1,2\n", "eval/loss.csv": "step,loss\n1,3\n"})
     assert series(builder) == {("train/loss", "loss"): [(1, 2)], ("eval/loss", "loss"): [(1, 3)]}
+
+
+def test_files_that_differ_in_their_suffix_only_are_told_apart(builder: RepoBuilder) -> None:
+    pipeline = "plots:\n- run.csv\n- run.json\n- other.csv\n"
+    table = "step,loss\n1,2\n"
+    files: dict[str, Content] = {"run.csv": table, "run.json": '[{"step": 1, "loss": 3}]', "other.csv": table}
+    builder.commit({"dvc.yaml": pipeline, **files})
+    assert series(builder) == {
+        ("run.csv", "loss"): [(1, 2)],
+        ("run.json", "loss"): [(1, 3)],
+        ("other", "loss"): [(1, 2)],
+    }
+
+
+@pytest.mark.parametrize("text", ["step,a\n1,2\n2,3", "step,a\r1,2\r2,3\r"])
+def test_the_last_line_of_an_old_file_needs_no_end(builder: RepoBuilder, text: str) -> None:
+    builder.commit({"dvc.yaml": "plots:\n- logs.csv\n", "logs.csv": text})
+    builder.checkout()
+    store, place = GitStore(builder.root), builder.root / "logs.csv"
+    workspace = store.resolve("workspace")
+    place.write_bytes(text.encode())
+    just_written = [list(one.steps) for one in store.series(workspace)]
+    assert just_written in ([], [[1]])
+    os.utime(place, (1, 1))
+    assert series(builder) == series_of(store, "workspace") == {("logs", "a"): [(1, 2), (2, 3)]}
+    place.write_bytes(f"{text}0".encode() if text.endswith("3") else f"{text}3,4".encode())
+    assert [list(one.steps) for one in store.series(workspace)] == just_written
+    with place.open("ab") as file:
+        file.write(b"\n")
+    assert series_of(store, "workspace") == {
+        ("logs", "a"): [(1, 2), (2, 30)] if just_written else [(1, 2), (2, 3), (3, 4)]
+    }
 
 
 def test_one_broken_file_does_not_hide_the_others(builder: RepoBuilder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from tui.core.series import Event, Recording, Series, SeriesSummary, UnreadFile
 from tui.store.cache_file import CacheFile
 from tui.store.series.summaries import summarize
 
-FORMAT = "2"
+FORMAT = "3"
 """Raised whenever files are decoded or stored in another way."""
 _AT_ONCE = 300
 _NUM_FIELDS = len(fields(SeriesSummary))

@@ -1,6 +1,7 @@
 """Decodes series in JSON, YAML and TOML documents, as DVC finds the points of a plot in them."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from tui.core.series import Recording
@@ -15,8 +16,9 @@ def decode_records(
     """Points of all lists of records, wherever they are; records at one place of several lists are one."""
     columns = Columns(stage)
     records = _merged(document)
-    chosen = step_column(records[0], x) if records and not counts_rows else None
-    if chosen is not None and number(records[0][chosen]) is None:
+    names = dict.fromkeys(chain.from_iterable(records))
+    chosen = step_column(names, x) if not counts_rows else None
+    if chosen is not None and number(next(record[chosen] for record in records if chosen in record)) is None:
         chosen = None  # dates or names
     for index, record in enumerate(records):
         step = float(index) if chosen is None else number(record.get(chosen))

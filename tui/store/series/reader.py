@@ -16,7 +16,7 @@ from tui.store.series.axes import with_axis
 from tui.store.series.cache import FORMAT, Entry, SeriesCache
 from tui.store.series.dvclive_folders import DvcliveFolders
 from tui.store.series.places import Place, Places
-from tui.store.series.sources import Source, find_sources
+from tui.store.series.sources import Source, find_sources, finished
 from tui.store.series.tail import Tail
 from tui.store.stopped import stages_after, unreached_stages
 from tui.store.workspace import Workspace
@@ -191,7 +191,7 @@ class SeriesReader:
         if key not in self._tails:
             if len(self._tails) >= _MAX_TAILS:
                 self._tails.clear()
-            self._tails[key] = Tail(root / source.path, source.decoder)
+            self._tails[key] = Tail(root / source.path, source.decoder, finished)
         return self._tails[key]
 
 

@@ -1,8 +1,9 @@
 """Which files hold series: finetui's own, dvclive's, and those that dvc.yaml draws; and how each is read."""
 
 import posixpath
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from pipeline.contract import paths
@@ -90,12 +91,16 @@ class Source:
             return Recording()
 
     def _decode_lines(self, data: bytes) -> Recording:
-        decoder = self.decoder()
-        complete = data.endswith(b"\n") or self._suffix == ".jsonl"
-        decoder.feed(data if complete else data + b"\n")
-        if isinstance(decoder, TableDecoder):
-            decoder.finish()
-        return decoder.result()
+        return finished(self.decoder(), data)
+
+
+def finished(decoder: Decoder[Recording], rest: bytes) -> Recording:
+    """What a decoder knows once a file has ended with this, which may lack the end of its last line."""
+    is_table = isinstance(decoder, TableDecoder)
+    decoder.feed(rest + b"\n" if is_table and not rest.endswith(b"\n") else rest)
+    if isinstance(decoder, TableDecoder):
+        decoder.finish()
+    return decoder.result()
 
 
 def find_sources(
@@ -113,13 +118,14 @@ def find_sources(
     own = list(_own_sources(files, skipped, current))
     seen = {source.path for source in own}
     yield from own
-    plots = [(folder, _UNDECLARED) for folder in live_folders] + list(layout.plots.items())
-    for path, out in plots:
+    plots: list[Source] = []
+    for path, out in [*((folder, _UNDECLARED) for folder in live_folders), *layout.plots.items()]:
         for file in files.below(path) or cached_below(path) or [path]:
             if file not in seen and file.lower().endswith(_PLOTS) and not _is_own(file):
                 seen.add(file)
                 if out is not _UNDECLARED or file.endswith(".tsv"):
-                    yield _plot(file, out)
+                    plots.append(_plot(file, out))
+    yield from _told_apart(plots)
 
 
 def _plot(path: str, out: OutFile) -> Source:
@@ -127,6 +133,14 @@ def _plot(path: str, out: OutFile) -> Source:
     if found and path.endswith(".tsv"):
         return Source(path, live.removeprefix("/") or _DVCLIVE, posixpath.splitext(below)[0])
     return Source(path, posixpath.splitext(path)[0], None, out)
+
+
+def _told_apart(plots: Sequence[Source]) -> Iterator[Source]:
+    """With the suffix where files differ in nothing else."""
+    counts = Counter(source.stage for source in plots if source.name is None)
+    for source in plots:
+        is_shared = source.name is None and counts[source.stage] > 1
+        yield replace(source, stage=source.path) if is_shared else source
 
 
 def _is_own(path: str) -> bool:

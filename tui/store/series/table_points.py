@@ -62,8 +62,10 @@ class TableDecoder:
         return self._columns.result()
 
     def _take(self, text: str) -> None:
+        if self._header is None:
+            text = text.removeprefix("\ufeff")
         if self._header is None and '"' not in text:
-            first, _, rest = text.lstrip("\ufeff\r\n").partition("\n")
+            first, _, rest = text.lstrip("\r\n").partition("\n")
             first = first.removesuffix("\r")
             if first and "\r" not in first and self._has_header:
                 self._begin(first.split(self._delimiter))
@@ -100,10 +102,10 @@ class TableDecoder:
         return True
 
     def _begin(self, header: Sequence[str]) -> None:
-        self._header = names = [name.strip().lstrip("\ufeff") for name in header]
+        self._header = names = [name.strip() for name in header]
         steps = None if self._counts_rows else step_column(names, self._x)
         self._step_index = None if steps is None else names.index(steps)
-        chosen = [name for name in self._y if name in names] or [n for n in names if n not in TIME_COLUMNS]
+        chosen = [name for name in self._y if name in names] or [n for n in names if n and n not in TIME_COLUMNS]
         if set(EVENT_COLUMNS) <= set(names):
             self._texts = {name: names.index(name) for name in (*EVENT_COLUMNS, TIME) if name in names}
         not_values = {self._step_index, *self._texts.values()}
