@@ -46,6 +46,10 @@ class FilterBar(Horizontal):
             super().__init__()
             self.text = text
 
+        def can_replace(self, message: Message) -> bool:
+            """Of letters typed faster than they are looked for only the last one counts."""
+            return isinstance(message, FilterBar.Changed)
+
     class Closed(Message):
         """Typing is over."""
 
@@ -81,17 +85,17 @@ class FilterBar(Horizontal):
 
     def clear(self) -> None:
         """No filter, from now on."""
-        is_new, self._text = bool(self._text), ""
-        self._set("")
-        if is_new:
-            self.post_message(self.Changed(""))
+        self._replace("")
 
     def show_counts(self, counts: str) -> None:
         """Tell how much matches, or what is wrong."""
         self.query_one("#counts", Line).text = counts
 
-    def _set(self, text: str) -> None:
+    def _replace(self, text: str) -> None:
+        is_new, self._text = text != self._text, text
         self.query_one(FilterInput).value = text
+        if is_new:
+            self.post_message(self.Changed(text))
 
     def _close(self) -> None:
         self.remove_class("-open")
@@ -112,5 +116,5 @@ class FilterBar(Horizontal):
     @on(FilterInput.GivenUp)
     def _given_up(self, message: FilterInput.GivenUp) -> None:
         message.stop()
-        self._set(self._before)
+        self._replace(self._before)
         self._close()

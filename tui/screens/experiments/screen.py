@@ -58,6 +58,7 @@ class ExperimentsScreen(ActingScreen):
         self._note = ""
         self._draft = Draft()
         self._wanted: str | None = None
+        self._left: str | None = None  # row that the cursor was on when typing a filter began
 
     def compose(self) -> ComposeResult:
         """From top to bottom: header, table, filter, status, keys."""
@@ -228,15 +229,19 @@ class ExperimentsScreen(ActingScreen):
 
     def action_filter(self) -> None:
         """Type a filter."""
+        self._left = self._table.cursor_key
         self.query_one(FilterBar).open()
         self._show_status()
 
     @on(FilterBar.Changed)
     def _filter(self, message: FilterBar.Changed) -> None:
         self._change(filter=message.text)
+        if self._left is not None:
+            self._table.select(self._left)
 
     @on(FilterBar.Closed)
     def _filter_closed(self) -> None:
+        self._left = None
         self._table.focus()
         self._show_status()
 
