@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from textual.content import Content
 
-from tui.widgets.text import cell_width, fit, markup_safe, neutral, shorten
+from tui.widgets.text import cell_width, fit, neutral, shorten
 
 NASTY = [
     "\x1b[2J\x1b[H",
@@ -78,8 +77,3 @@ def test_fit(text: str, width: int, align: str, expected: str) -> None:
 
 def test_cell_width_counts_wide_characters_twice() -> None:
     assert [cell_width(t) for t in ("abc", "日本", "é", "e\u0301")] == [3, 4, 1, 1]
-
-
-@given(texts)
-def test_markup_safe_text_is_shown_as_it_is(text: str) -> None:
-    assert Content.from_markup(markup_safe(text)).plain == neutral(text)

@@ -4,7 +4,6 @@ import re
 from typing import Literal
 
 from rich.cells import cell_len, set_cell_size
-from textual.markup import escape
 
 Align = Literal["left", "right", "center"]
 
@@ -39,11 +38,6 @@ def _visible(match: re.Match[str]) -> str:
     if char < " ":
         return chr(0x2400 + ord(char))
     return {"\x7f": "␡", "\xad": "-"}.get(char, REPLACEMENT)
-
-
-def markup_safe(text: str, *, multiline: bool = False) -> str:
-    """Neutral text that may be put into content markup without being read as markup."""
-    return escape(neutral(text, multiline=multiline))
 
 
 def cell_width(text: str) -> int:
