@@ -1,5 +1,6 @@
 """DVC that fails, caches that cannot be used, other processes: rows all the same."""
 
+import errno
 import json
 import os
 import shutil
@@ -21,7 +22,7 @@ from tui.__main__ import main
 from tui.core.experiments import Experiment
 from tui.store import GitStore
 from tui.store.cache_file import CACHE_FOLDER
-from tui.store.layouts.resolver import Resolver
+from tui.store.layouts.resolver import PROGRAM, Resolver
 
 Capture = pytest.CaptureFixture[str]
 ANSWERS = """
@@ -216,6 +217,35 @@ def test_a_project_that_may_not_be_written(builder: RepoBuilder, capsys: Capture
         listed(builder.root, capsys)
     finally:
         (builder.root / ".dvc").chmod(0o700)
+
+
+MAY_NOT_WRITE = """
+import errno, os, runpy, sys
+def refuse(path, *rest, **named):
+    raise OSError(errno.{code}, os.strerror(errno.{code}), str(path))
+os.mkdir = refuse
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("code", ["EACCES", "EROFS", "ENOSPC"])
+def test_where_dvc_may_not_write_rows_show_what_is_plain_to_see_and_why(
+    builder: RepoBuilder, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    """DVC wants to make .dvc/tmp/btime even to read; tests may run as root, whom no mode of a folder stops."""
+    each = "  t:\n    foreach: [en]\n    do: {cmd: x, metrics: [{'${item}.json': {cache: false}}]}\n"
+    builder.experiment("each", head(builder), {"dvc.yaml": PIPELINE + each, "en.json": {"loss": 2}})
+    shutil.rmtree(builder.root / ".dvc/tmp", ignore_errors=True)
+    with monkeypatch.context() as patch:
+        use(patch, sys.executable, "-c", MAY_NOT_WRITE.format(code=code), str(PROGRAM))
+        found = {row.label: row for row in GitStore(builder.root).experiments()}
+    reason = os.strerror(getattr(errno, code))
+    assert {label for label, row in found.items() if reason in (row.error or "")} == set(found)
+    assert found["good"].params == GOOD
+    assert found["each"].metrics == {"m.json": {"loss": 1}}
+    again = rows(builder.root)
+    assert again["each"].metrics == {"m.json": {"loss": 1}, "en.json": {"loss": 2}}
+    assert {row.error for row in again.values()} == {None}
 
 
 def test_two_processes_at_once_and_none_before(builder: RepoBuilder) -> None:

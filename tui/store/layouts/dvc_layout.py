@@ -18,8 +18,11 @@ from functools import lru_cache
 from typing import Any, TextIO
 
 _NO_FILES = ("ParamsDependency", "RepoDependency", "DatasetDependency", "DbDependency")
-_PASSING = {"SCMError", "RemoteMissingDepsError", "PermissionError"}
-"""Errors that may be gone the next time: an object of Git, or a plugin of DVC, was missing."""
+_PASSING = {"SCMError", "RemoteMissingDepsError", "PermissionError", "OSError"}
+"""Errors that may be gone the next time: an object of Git, a plugin of DVC, or the right or space to write was missing.
+
+These very classes: an OSError that is no other one is of the disk, as a file system that is read-only.
+"""
 _GRACE_S = 30.0
 _MAX_REASON = 400
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
