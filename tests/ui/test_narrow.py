@@ -77,6 +77,16 @@ async def test_keys_of_a_run_are_offered_where_they_do_something() -> None:
         await until(pilot, lambda: "n Next stage  m More charts" in footer(app))
 
 
+async def test_while_a_filter_is_typed_no_letter_is_offered_as_a_key() -> None:
+    async with opened(size=SMALL) as (app, pilot):
+        await until(pilot, lambda: app.screen.query_one("#table").rows.num_rows)
+        assert footer(app).startswith("enter Open  space Mark")
+        await pilot.press("slash")
+        await until(pilot, lambda: footer(app) == "f1 Help")
+        await pilot.press("escape")
+        await until(pilot, lambda: footer(app).startswith("enter Open  space Mark"))
+
+
 async def test_help_is_in_two_columns() -> None:
     async with opened(size=(100, 60)) as (app, pilot):
         await show(app, pilot)

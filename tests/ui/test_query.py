@@ -101,7 +101,7 @@ async def test_the_footer_names_keys_that_work_where_the_focus_is() -> None:
     async with opened(size=(80, 24)) as (app, pilot):
         await pilot.press("Q")
         await until(pilot, lambda: isinstance(app.screen, QueryScreen))
-        assert "f1 Help" in text_of(app)
+        assert "f4 History  esc Back  f1 Help" in text_of(app)
         await pilot.press("tab")
         await until(pilot, lambda: "? Help" in text_of(app))
 

@@ -177,7 +177,7 @@ async def test_stages_and_pages_of_charts_can_be_chosen() -> None:
         await until(pilot, lambda: "train 3-4 of 4" in text_of(app))
         assert "train/grad_norm" in charts(app)
         await pilot.press("n")
-        await until(pilot, lambda: charts(app).get("train/loss") == ["train/loss"])
+        await until(pilot, lambda: charts(app).get("train/loss") == [""])
         assert len(app.screen.query_one(LineChart).series[0].steps) == 80
 
 

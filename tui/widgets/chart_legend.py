@@ -20,9 +20,15 @@ def legend(traces: Sequence[Trace], width: int, crosshair: float | None) -> list
     longest = max(map(len, values.values()), default=0) + len(GAP) + 3
     room = max(_SHORTEST_LABEL, width // max(len(shown), 1) - longest)
     marks = {i: glyph(trace.slot(i)) for i, trace in shown}
-    full = [(f"{marks[i]} {shorten(neutral(t.series.label), room)} {values[i]}", i) for i, t in shown]
+    full = [(f"{marks[i]} {_name(t, room)}{values[i]}", i) for i, t in shown]
     short = [(f"{marks[i]} {values[i]}", i) for i, _ in shown]
     return _fitted(full, width, GAP) or _fitted(short, width, " ") or [(shorten(f"{len(shown)} series", width), None)]
+
+
+def _name(trace: Trace, room: int) -> str:
+    """None where the title of the chart says it already."""
+    label = neutral(trace.series.label)
+    return f"{shorten(label, room)} " if label else ""
 
 
 def _fitted(entries: Sequence[tuple[str, int]], width: int, gap: str) -> list[Part]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from textual.content import Content
-from textual.keys import key_to_character
 from textual.widget import Widget
 
 from tui.commands import COMMANDS, Command, Scope, shown_key
@@ -11,7 +10,8 @@ from tui.commands import COMMANDS, Command, Scope, shown_key
 _GAP = "  "
 _ALWAYS = ("back", "help")
 """The way out, and the way to all others."""
-_TYPED = frozenset({"enter", "space", "backspace", "left", "right"})
+_TYPED = frozenset({"enter", "space", "backspace"})
+"""What a text takes besides single characters."""
 
 
 class KeyBar(Widget):
@@ -75,4 +75,4 @@ def _free_key(command: Command, focused: Widget | None) -> str | None:
     keys = command.keys.split(",")
     if focused is None or not focused.check_consume_key("x", "x"):
         return keys[0]
-    return next((key for key in keys if key not in _TYPED and key_to_character(key) is None), None)
+    return next((key for key in keys if len(shown_key(key)) > 1 and key not in _TYPED), None)

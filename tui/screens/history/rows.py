@@ -67,7 +67,7 @@ def curve_of(blame: Blame) -> tuple[ChartSeries, ...]:
     if not known:
         return ()
     steps, values = zip(*known, strict=True)
-    return (ChartSeries(blame.key.text, steps, values),)
+    return (ChartSeries("", steps, values),)  # the title of the chart names it
 
 
 def mark_of(blame: Blame) -> tuple[float, ...]:

@@ -69,5 +69,5 @@ def _chart(part: str, group: Sequence[Series], marks: tuple[float, ...]) -> Char
 
 
 def _label(name: str, title: str) -> str:
-    """What the title of the chart does not say: of several splits the split."""
-    return name.removesuffix(f"/{title}")
+    """What the title of the chart does not say: of several splits the split, of one curve nothing."""
+    return name.removesuffix(title).removesuffix("/")
