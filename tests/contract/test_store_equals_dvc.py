@@ -32,7 +32,7 @@ MODULES = (
     tracking_cases,
 )
 """Modules that register cases."""
-NUM_CASES = 55
+NUM_CASES = 57
 
 
 def groups() -> dict[str, list[Case]]:

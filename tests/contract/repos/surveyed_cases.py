@@ -27,6 +27,40 @@ def stages_whose_names_have_slashes(_cache: RepoBuilder) -> History:
 
 
 @case("surveyed")
+def paths_too_long_for_a_line(_cache: RepoBuilder) -> History:
+    """MArpogaus/hybrid-flows: DVC writes a long path into dvc.lock on a line of its own."""
+    path = f"results/{'a_long_name_' * 6}/model.h5"
+    lock = locked(
+        fit={"deps": {"code.py": md5(1)}, "outs": {path: md5(2), "short.h5": md5(3)}},
+        score={"deps": {path: md5(2)}},
+    )
+    return history(
+        {
+            "dvc.yaml": dvc_yaml(
+                stages={
+                    "fit": {"cmd": "x", "deps": ["code.py"], "outs": [path, "short.h5"]},
+                    "score": {"cmd": "x", "deps": [path]},
+                }
+            ),
+            "dvc.lock": lock.replace(f"path: {path}", f"path:\n        {path}"),
+        }
+    )
+
+
+@case()
+def lock_with_a_conflict(_cache: RepoBuilder) -> History:
+    """A dvc.lock that was merged badly: every line that can be understood is, but DVC refuses the whole."""
+    lock = locked(s={"deps": {"data": md5(1)}, "outs": {"model": md5(2)}})
+    mark = "<<<<<<< HEAD\n"
+    return history(
+        {"dvc.yaml": stage(deps=["data"], outs=["model"]), "dvc.lock": lock},
+        {"dvc.lock": lock.replace("    outs:\n", f"{mark}    outs:\n") + ">>>>>>> other\n"},
+        {"dvc.lock": lock + lock.partition("stages:\n")[2]},
+        {"dvc.lock": lock},
+    )
+
+
+@case("surveyed")
 def paths_as_windows_writes_them(_cache: RepoBuilder) -> History:
     r"""Himanshu-1703/experimation-through-pipelines: `.\reports\metrics.json` in a dvc.yaml."""
     return history(

@@ -14,8 +14,8 @@ from tui.store.parsing.documents import BadDocumentError, Documents
 from tui.store.parsing.full_yaml import load_yaml, yaml_errors
 
 _LOCK_LINE = re.compile(
-    r"^  (?P<stage>[A-Za-z0-9_@./-]+):$|^  (?P<odd>[^ \n].*)$|^    (?P<section>[a-z]+):$"
-    r"|^    - path: (?P<path>[A-Za-z0-9_./ -]*[A-Za-z0-9_./-])\n"
+    r"^  (?P<stage>[A-Za-z0-9_@./-]+):$|^(?P<odd>(?:  )?[^ \n].*)$|^    (?P<section>[a-z]+):$"
+    r"|^    - path:(?: |\n {8})(?P<path>[A-Za-z0-9_./ -]*[A-Za-z0-9_./-])\n"
     r"(?:      hash: md5\n)?      md5: (?P<md5>[0-9a-f]{32}(?:\.dir)?)$",
     re.MULTILINE,
 )
@@ -140,11 +140,16 @@ def _relpath(file: Mapping[str, Any]) -> str:
 def parse_lock(_path: str, data: bytes) -> dict[str, Locked]:
     """Stage -> hashes of its deps and outs."""
     text = data.decode(errors="replace")
+    return (_parse_plain_lock(text) if text.startswith(_PLAIN) else None) or _parse_lock_as_yaml(data)
+
+
+def _parse_plain_lock(text: str) -> dict[str, Locked] | None:
+    """The same of a file as DVC writes it; None if there is more to it than can be seen line by line."""
     stages: dict[str, Locked] = {}
     locked, section, found = Locked(), "", 0
-    for stage, odd, name, path, md5 in _LOCK_LINE.findall(text):
-        if odd:
-            return _parse_lock_as_yaml(data)
+    for stage, odd, name, path, md5 in _LOCK_LINE.findall(text, len(_PLAIN)):
+        if odd or stage in stages:
+            return None
         if stage:
             locked = stages[stage] = Locked()
             section = ""
@@ -156,8 +161,7 @@ def parse_lock(_path: str, data: bytes) -> dict[str, Locked]:
                 locked.outs[path] = md5
             elif section == "deps":
                 locked.deps[path] = md5
-    plain = text.startswith(_PLAIN) and found == text.count("- path: ")
-    return stages if plain else _parse_lock_as_yaml(data)
+    return stages if found == text.count("- path:") else None
 
 
 def _parse_lock_as_yaml(data: bytes) -> dict[str, Locked]:
