@@ -12,8 +12,9 @@ from pipeline.contract.yaml12 import load_yaml
 from tests.unit.store_repos import Content, RepoBuilder, lock
 from tui.core.experiments import Experiment
 from tui.store import GitStore
+from tui.store.dvc_cache import DvcCache
 from tui.store.layouts.dvc_files import Locked, parse_lock
-from tui.store.parsing.documents import parse
+from tui.store.parsing.documents import Documents, parse
 from tui.store.parsing.plain_yaml import load_plain_yaml
 
 
@@ -181,6 +182,43 @@ def test_the_cache_may_be_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
+    ("config", "personal"),
+    [
+        ("[cache]\n    local = here\n    dir = ../nowhere\n['remote \"here\"']\n    url = ../../shared\n", ""),
+        ("[cache]\n    dir = ../nowhere\n['remote \"here\"']\n    url = ../../shared\n", "[cache]\n    local = here\n"),
+        ("[cache]\nlocal = Here\n", "['remote \"here\"']\nurl = ../shared\n['remote \"other\"']\nurl = ../nowhere\n"),
+    ],
+)
+def test_the_cache_may_be_a_remote_that_is_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: str, personal: str
+) -> None:
+    builder = RepoBuilder(tmp_path / "repo")
+    md5 = builder.cache(b'{"acc": 0.5}')
+    (builder.root / ".dvc/cache").rename(tmp_path / "shared")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/config").write_text(personal)
+    monkeypatch.setenv("DVC_GLOBAL_CONFIG_DIR", str(tmp_path / "home"))
+    (builder.root / ".dvc/config").write_text(config)
+    builder.commit({"dvc.yaml": stage("metrics:\n- m.json"), "dvc.lock": lock({"s": {"m.json": md5}})})
+    assert GitStore(builder.root).resolve("HEAD").metrics == {"m.json": {"acc": 0.5}}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "[cache]\n    local = gone\n",
+        "[cache]\nlocal = far\n['remote \"far\"']\nurl = s3://x/y\n",
+        "dir = ../nowhere\n[cache]\ndir = ../nowhere\n",
+    ],
+)
+def test_a_cache_that_is_a_remote_elsewhere_is_not_followed(tmp_path: Path, config: str) -> None:
+    builder = RepoBuilder(tmp_path / "repo")
+    md5 = builder.cache(b'{"acc": 0.5}')
+    (builder.root / ".dvc/config").write_text(config)
+    assert DvcCache(builder.root, Documents()).has(md5)
+
+
+@pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("", "is empty"),
@@ -216,7 +254,7 @@ def test_paths_outside_of_the_project_are_never_opened(tmp_path: Path) -> None:
 
 def test_a_lock_that_is_laid_out_otherwise_says_the_same() -> None:
     plain = lock({"a": {"x.json": "1" * 32}, "b@1": {"d": "2" * 32 + ".dir", "e f.json": "3" * 32}})
-    deps: dict[str, str | None] = {"code.py": "a" * 32}
+    deps: dict[str, str | Mapping[str, Any]] = {"code.py": "a" * 32}
     wanted = {
         "a": Locked(deps, {"x.json": "1" * 32}),
         "b@1": Locked(deps, {"d": "2" * 32 + ".dir", "e f.json": "3" * 32}),

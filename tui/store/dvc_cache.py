@@ -3,6 +3,8 @@
 import configparser
 import os
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import orjson
@@ -13,6 +15,7 @@ from tui.store.layouts.layout import Layout
 from tui.store.parsing.documents import Documents
 
 _MD5 = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
+_START = re.compile(r"^[ \t]*(\[[^\n]*)?", re.MULTILINE)
 
 
 class DvcCache:
@@ -104,18 +107,43 @@ def _parents(path: str) -> list[str]:
 
 
 def _configured(dvc_dir: Path) -> Path | None:
-    """The folder that the configuration names; what is closer to the project goes before what is for all projects."""
-    for file in _config_files(dvc_dir):
-        parser = configparser.RawConfigParser(strict=False, allow_no_value=True, inline_comment_prefixes=("#",))
-        try:
-            text = file.read_text(encoding="utf-8")
-            parser.read_string(re.sub(r"(?m)^[ \t]+", "", text))
-        except (OSError, ValueError, configparser.Error):
-            continue
-        chosen = (parser.get("cache", "dir", fallback="") or "").strip("\"' ")
+    """The folder that the configuration names; as DVC 3.67 does, a remote that `cache.local` names goes first."""
+    parsers = [(file.parent, _parsed(file)) for file in _config_files(dvc_dir)]
+    remote = _said(parsers, "cache", "local")
+    if remote is None:
+        return _place(_said(parsers, "cache", "dir"))
+    return _place(_said(parsers, f'remote "{remote[1].lower()}"', "url"))
+
+
+def _parsed(file: Path) -> configparser.RawConfigParser:
+    """What a file of the configuration says; a broken one says nothing."""
+    parser = configparser.RawConfigParser(strict=False, allow_no_value=True, inline_comment_prefixes=("#",))
+    with suppress(OSError, ValueError, configparser.Error):
+        parser.read_string(_START.sub(_header, file.read_text(encoding="utf-8")))
+        return parser
+    return configparser.RawConfigParser()
+
+
+def _header(match: re.Match[str]) -> str:
+    """The start of a line: no space, and names of sections without quotes around them and in small letters."""
+    return (match[1] or "").lower().replace("'", "")
+
+
+def _said(
+    parsers: Iterable[tuple[Path, configparser.RawConfigParser]], section: str, option: str
+) -> tuple[Path, str] | None:
+    """An option and the folder that it is relative to; what is closer to the project goes before what is for all."""
+    for folder, parser in parsers:
+        chosen = (parser.get(section, option, fallback="") or "").strip("\"' ")
         if chosen:
-            return (file.parent / Path(chosen).expanduser()).resolve()
+            return folder, chosen
     return None
+
+
+def _place(said: tuple[Path, str] | None) -> Path | None:
+    if said is None or "://" in said[1]:
+        return None  # DVC's own folder, which it uses by default
+    return (said[0] / Path(said[1]).expanduser()).resolve()
 
 
 def _config_files(dvc_dir: Path) -> list[Path]:
