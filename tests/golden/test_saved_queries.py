@@ -15,9 +15,11 @@ from tests.unit.store_repos import TEMPLATE, finetui_params, finetui_project, fi
 from tui.core.experiments import Experiment
 from tui.core.keys import MISSING, Key, all_keys, flat
 from tui.core.methods import applies, method_of
+from tui.core.values import as_float, format_param
 from tui.store import GitStore
 
 EXACT = Key("metric", "test/exact_match")
+RANK, ODD = Key("param", "train.lora.r"), Key("param", "odd")
 
 
 def predictions(seed: int) -> bytes:
@@ -63,6 +65,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> GitStore:
         ran = lock({"prepare": {"data/prepared": "d" * 32 + ".dir"}}).replace("code.py", "pipeline/data")
         params = {"params.yaml": finetui_params(r=9, seed=seed), "dvc.lock": ran.replace("a" * 32, code * 32)}
         builder.experiment(f"code-{number}", baseline, {**params, **finetui_results(50 + number)})
+    for number, odd in enumerate(["1", "1.0", "'1'", "true", "'x'", "null", "[1]", ".nan", "1e400", "10"]):
+        text = f"{finetui_params(seed=number)}odd: {odd}\n"
+        builder.experiment(f"odd-{number}", baseline, {"params.yaml": text, **finetui_results(70 + number)})
     gap = {
         "data/metrics/train/series.csv": "step,train/loss\n1,3\n2,nan\n3,2\n4,2\n",
         "data/metrics/evaluate/metrics.json": None,
@@ -87,26 +92,27 @@ def leaderboard(store: GitStore, descending: bool, key: Key) -> pl.DataFrame:
     return ranked.sort("rank", "name", "rev")
 
 
-def param_effect(store: GitStore) -> pl.DataFrame:
-    rank = Key("param", "train.lora.r")
+def param_effect(store: GitStore, param: Key) -> pl.DataFrame:
     rows = [
-        {"number": rank.value(row), "param": str(rank.value(row)), "value": float(value)}
+        {"number": as_float(param.value(row)), "param": format_param(param.value(row)), "value": float(value)}
         for row, value in values(store, EXACT)
-        if row.kind == "experiment" and applies(rank.name, row)
+        if row.kind == "experiment" and applies(param.name, row) and param.value(row) is not MISSING
     ]
     column = pl.col("value")
     return (
-        pl.DataFrame(rows)
-        .group_by("param", "number")
+        pl.DataFrame(rows, infer_schema_length=None)
+        .with_columns(same=pl.coalesce(pl.col("number").cast(pl.String), "param"))
+        .group_by("same", "number")
         .agg(
+            pl.col("param").min(),
             pl.len().cast(pl.Int64).alias("num_experiments"),
             column.mean().alias("mean"),
             column.min().alias("lowest"),
             column.max().alias("highest"),
             column.std().alias("spread"),
         )
-        .sort("number", nulls_last=True)
-        .drop("number")
+        .sort("number", "param", nulls_last=True)
+        .drop("number", "same")
     )
 
 
@@ -178,7 +184,8 @@ def seed_groups(store: GitStore) -> pl.DataFrame:
     for row, value in values(store, EXACT):
         if row.kind != "workspace" and row.status == "done":
             (params,) = row.params.values()
-            recipe = {key: item for key, item in flat(params).items() if key.rpartition(".")[2] != "seed"}
+            numbers_alike = {key: float(item) if type(item) is int else item for key, item in flat(params).items()}
+            recipe = {key: item for key, item in numbers_alike.items() if key.rpartition(".")[2] != "seed"}
             seeds = {key: item for key, item in flat(params).items() if key not in recipe}
             rows.append(
                 {
@@ -289,7 +296,10 @@ ORACLES: dict[str, list[tuple[Callable[[GitStore], pl.DataFrame], Callable[[GitS
         (lambda store: leaderboard(store, True, EXACT), lambda _: {"metric": "test/exact_match"}),
         (lambda store: leaderboard(store, False, Key("metric", "test/loss")), lambda _: {"metric": "test/loss"}),
     ],
-    "param_effect": [(param_effect, lambda _: {"param": "train.lora.r", "metric": "test/exact_match"})],
+    "param_effect": [
+        (lambda store: param_effect(store, RANK), lambda _: {"param": "train.lora.r", "metric": "test/exact_match"}),
+        (lambda store: param_effect(store, ODD), lambda _: {"param": "odd", "metric": "test/exact_match"}),
+    ],
     "best_points": [(best_points, lambda _: {"curve": "train/loss"})],
     "best_by_method": [
         (lambda store: best_by_method(store, True, EXACT), lambda _: {"metric": "test/exact_match"}),

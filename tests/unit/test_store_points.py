@@ -93,6 +93,7 @@ NUMBERS = st.floats().map(repr) | st.integers(-(10**30), 10**30).map(str)
     st.sampled_from(["\n", "\r\n"]),
 )
 @example([["1", "2"], ["2", "", "3"]], True, "\n")
+@example([["", "", "", "0"], ["", "", "0", ""]], False, "\n")
 def test_whole_columns_are_read_as_cell_by_cell(rows: list[list[str]], has_step: bool, end: str) -> None:
     header = ["step" if has_step else "q", "a", "b", "c"][: len(rows[0]) if rows else 2]
     lines = [",".join(header), *(",".join(row) for row in rows)]

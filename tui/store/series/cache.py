@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +24,9 @@ from tui.store.series.summaries import summarize
 FORMAT = "3"
 """Raised whenever files are decoded or stored in another way."""
 _AT_ONCE = 300
-_NUM_FIELDS = len(fields(SeriesSummary))
+_FIELDS = [field.name for field in fields(SeriesSummary)]
+_NUM_FIELDS = len(_FIELDS)
+_values = attrgetter(*_FIELDS)
 _MAX_INDEXES = 50_000
 _MAX_ENTRIES = 100_000
 _BUFFER_BYTES = 32 * 2**20
@@ -232,7 +235,7 @@ def _decode_entry(data: bytes) -> Entry:
 
 
 def _encode_index(index: Index) -> bytes:
-    rows = [(*astuple(one), *shape) for one, shape in zip(index.summaries, index.shapes, strict=True)]
+    rows = [(*_values(one), *shape) for one, shape in zip(index.summaries, index.shapes, strict=True)]
     return orjson.dumps([rows, index.num_events])
 
 

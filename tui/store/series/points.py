@@ -55,6 +55,11 @@ class Columns:
         self._columns: dict[str, _Column] = {}
         self._events: list[Event] = []
 
+    def expect(self, names: Iterable[str]) -> None:
+        """Series come in this order, whichever has a point first."""
+        for name in names:
+            self._column(name)
+
     def add(self, name: str, step: float, value: float) -> None:
         """Append one point; a value that is not finite becomes NaN, a step that is not finite is none."""
         if not math.isfinite(step):
@@ -86,8 +91,9 @@ class Columns:
 
     def result(self) -> Recording:
         """A copy of all so far."""
-        name = self._name if len(self._columns) == 1 else None
-        series = (Series(self._stage, name or key, *column.copies()) for key, column in self._columns.items())
+        found = {key: column for key, column in self._columns.items() if column.steps}
+        name = self._name if len(found) == 1 else None
+        series = (Series(self._stage, name or key, *column.copies()) for key, column in found.items())
         return Recording(tuple(series), tuple(self._events))
 
 

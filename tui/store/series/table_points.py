@@ -63,15 +63,21 @@ class TableDecoder:
 
     def _take(self, text: str) -> None:
         if self._header is None:
-            text = text.removeprefix("\ufeff")
-        if self._header is None and '"' not in text:
-            first, _, rest = text.lstrip("\r\n").partition("\n")
-            first = first.removesuffix("\r")
-            if first and "\r" not in first and self._has_header:
-                self._begin(first.split(self._delimiter))
-                text = rest
+            text = self._take_header(text.removeprefix("\ufeff"))
         if self._header is None or not self._take_plain(text):
             self._take_rows(text)
+
+    def _take_header(self, text: str) -> str:
+        """The rest, if the first line is a whole row: what follows may be plain."""
+        first, _, rest = text.lstrip("\r\n").partition("\n")
+        first = first.removesuffix("\r")
+        if not self._has_header or not first or "\r" in first or first.count('"') % 2:
+            return text
+        row = next(_rows(first, self._delimiter), None)
+        if row is None:
+            return text
+        self._begin(row)
+        return rest
 
     def _take_rows(self, text: str) -> None:
         """A row of another width than the header is skipped."""
@@ -113,6 +119,7 @@ class TableDecoder:
         self._wanted = [
             (i, name) for i, name in enumerate(names) if name in chosen and i not in not_values and first[name] == i
         ]
+        self._columns.expect(name for _, name in self._wanted)
 
     def _count_rows_unless_numbered(self, row: Sequence[str]) -> None:
         """Steps that are dates or names are no numbers to draw a curve over."""

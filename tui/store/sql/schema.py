@@ -71,14 +71,14 @@ SCHEMA: dict[str, tuple[SqlColumn, ...]] = {
     ),
     "series": _columns(
         *_WHICH,
-        ("stage", "VARCHAR", "stage, or the path without suffix of a plot's file, or dvclive's folder"),
+        ("stage", "VARCHAR", "stage, or the path of a plot's file, without suffix where no other has it, or dvclive's folder"),
         ("metric", "VARCHAR", "name, such as `train/loss`"),
         ("step", "DOUBLE", "step"),
         ("value", "DOUBLE", "value; null where it was not finite"),
     ),
     "series_summary": _columns(
         *_WHICH,
-        ("stage", "VARCHAR", "stage, or the path without suffix of a plot's file, or dvclive's folder"),
+        ("stage", "VARCHAR", "stage, or the path of a plot's file, without suffix where no other has it, or dvclive's folder"),
         ("metric", "VARCHAR", "name, such as `train/loss`"),
         ("num_points", "BIGINT", "points with a finite value"),
         ("first", "DOUBLE", "value at the first step"),
