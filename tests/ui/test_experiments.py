@@ -4,6 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
+
 from tests.ui import project
 from tests.ui.driving import opened, text_of, until
 from tests.ui.fakes import FakeRunner, FakeStore
@@ -262,6 +264,39 @@ async def test_the_error_of_a_row_is_in_the_status_line() -> None:
         await listed(app, pilot)
         await pilot.press(*"jjjjj")
         await until(pilot, lambda: "loss is NaN at step 40" in text_of(app))
+
+
+async def test_a_row_that_cannot_be_read_is_told_from_one_that_is_done() -> None:
+    rows = project.experiments()
+    damage = "params.yaml: not YAML"
+    rows[2], rows[7] = replace(rows[2], error=damage), replace(rows[7], error=damage)
+    async with opened(FakeStore(rows[:8]), FakeRunner()) as (app, pilot):
+        await listed(app, pilot)
+        assert names(app)[2] == "! brisk-owl"
+        assert names(app)[7] == "! 77c01be Start from the template"
+        assert "✗ cold-elk" in names(app)
+
+
+async def test_names_in_any_writing_keep_the_columns_straight() -> None:
+    words = [
+        "学習率を下げた実験",
+        "emoji-🚀🔥",
+        "family-👨‍👩‍👧‍👦",
+        "heart-❤️-👍🏽",
+        "한국어실험이름이아주길어서",
+        "cafe\u0301",
+        "x" * 90,
+    ]
+    values = [-123.456, 1e300, 1e-300, float("nan"), float("-inf"), 0.1 + 0.2, 10**40]
+    rows = [project.experiment(name, value, value, 5) for name, value in zip(words, values, strict=True)]
+    for size in ((80, 24), (200, 50)):
+        async with opened(FakeStore([*project.experiments()[:2], *rows]), FakeRunner(), size=size) as (app, pilot):
+            await listed(app, pilot)
+            await pilot.press("s")
+            lines = text_of(app).splitlines()[2:12]
+            assert {cell_len(line) for line in lines} == {size[0]}
+            ends = {cell_len(line[: line.index("lora") + 4]) for line in lines[1:10]}
+            assert len(ends) == 1
 
 
 async def test_stop_asks_and_cancel_is_the_default() -> None:

@@ -17,6 +17,7 @@ NASTY = [
     "[bold]x[/bold] [@click=app.quit]q[/]",
     "日本語のテキスト",
     "👩‍👩‍👧‍👦 family",
+    "🚀\u200d\u200d\u2640\ufe0f \x1b\u200d",
     "e\u0301" * 30,
     "z" + "\u0300" * 5000,
     "\U000e0041tag",
@@ -41,6 +42,21 @@ def test_neutral_leaves_ordinary_text_alone() -> None:
 def test_neutral_shows_what_was_there() -> None:
     assert neutral("a\x1b[31mb\nc\x7f") == "a␛[31mb⏎c␡"
     assert neutral("a\tb\r\nc\x07", multiline=True) == "a    b\nc␇"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("👩‍👩‍👧‍👦", "👩👩👧👦"),
+        ("❤️‍🔥 ⚠️", "❤🔥 ⚠"),
+        ("👍🏽", "👍"),
+        ("1️⃣", "1\u20e3"),
+        ("\u0915\u094d\u200d\u0937", "\u0915\u094d\u200d\u0937"),
+    ],
+)
+def test_pictures_are_as_wide_in_every_terminal(text: str, expected: str) -> None:
+    assert neutral(text) == expected
+    assert cell_len(neutral(text)) == sum(map(cell_len, expected)) or "\u200d" in expected
 
 
 @given(texts, st.integers(0, 30), st.sampled_from(["left", "right", "center"]))

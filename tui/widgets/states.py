@@ -36,3 +36,6 @@ LOOKS: Mapping[str, StateLook] = {
     "waiting": StateLook("·", "waiting", "muted", "dim"),
     "cached": StateLook("=", "up to date", "good", "$text-success"),
 }
+
+INCOMPLETE = StateLook("!", "incomplete", "bad", "$text-error")
+"""What has come to no bad end, but cannot be read."""

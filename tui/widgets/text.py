@@ -14,17 +14,25 @@ _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff"
     "\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
+_MODIFIERS = re.compile("[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
+"""Emoji presentation and skin tones: terminals do not agree on how wide what they change is."""
+_JOINERS = re.compile("(?<=[\u2190-\u2bff\U0001f000-\U0001faff])\u200d+")
+"""What makes one picture of several, in some terminals; among letters it has another meaning."""
 _CHARS_PER_CELL = 8  # more characters than this in one cell are combining marks stacked by a prankster
 
 
 def neutral(text: str, *, multiline: bool = False) -> str:
-    """Text without control, direction or invisible characters; each one leaves a visible trace.
+    """Text without control, direction or invisible characters, which leave a visible trace, and as wide everywhere.
 
     >>> neutral("a\\x1b[2Jb")
     'a␛[2Jb'
     """
-    if text.isprintable():
-        return text
+    if not text.isascii():
+        text = _MODIFIERS.sub("", text)
+    return text if text.isprintable() else _JOINERS.sub("", _visible_text(text, multiline))
+
+
+def _visible_text(text: str, multiline: bool) -> str:
     text = text.replace("\r\n", "\n").replace("\t", "    " if multiline else " ")
     if multiline:
         return "\n".join(_UNSAFE.sub(_visible, line) for line in text.split("\n"))

@@ -15,7 +15,7 @@ from tui.core.rows import Row
 from tui.screens.experiments.baselines import Baselines
 from tui.screens.experiments.sparks import WIDTH, Sparks
 from tui.settings import ViewState
-from tui.widgets.states import LOOKS, running_share
+from tui.widgets.states import INCOMPLETE, LOOKS, running_share
 from tui.widgets.table import Cell, Column
 from tui.widgets.times import age
 
@@ -152,11 +152,12 @@ class Listing:
     def _name(self, row: Row) -> Cell:
         """The name with its place in the tree and its state."""
         one, flag = row.experiment, "⚑ " if row.key == self.state.baseline else ""
-        look = LOOKS[one.status]
+        is_flawed = one.error is not None and one.status in {"done", "not run"}
+        look = INCOMPLETE if is_flawed else LOOKS[one.status]
         if one.kind != "experiment":
-            fold = "▸" if row.is_folded else "▾" if row.num_children else " "
+            fold = "▸" if row.is_folded else "▾" if row.num_children else look.glyph if is_flawed else " "
             count = f" ({row.num_children})" if row.is_folded else ""
-            return f"{fold} {flag}{_commit_name(one)}{count}", "strong"
+            return f"{fold} {flag}{_commit_name(one)}{count}", look.style if is_flawed else "strong"
         indent = "  " * row.depth
         share = [running_share(one.fraction)] if one.fraction is not None else []
         done = "".join(f" {part}" for part in ([one.stage] if one.stage and share else []) + share)
