@@ -10,9 +10,11 @@ from tests.ui.driving import opened, text_of, until
 from tests.ui.fakes import FakeRunner
 from tests.ui.launching import form, show
 from tui.core.experiments import Experiment
+from tui.core.ports import QueryResult
 from tui.screens.compare.screen import CompareScreen
 from tui.screens.dialogs import Choose, TextDialog
 from tui.screens.launch.form import ParamForm
+from tui.screens.query.saved import choices
 from tui.screens.run.screen import RunScreen
 from tui.screens.title import Part, fitted
 from tui.widgets.keybar import KeyBar
@@ -148,3 +150,15 @@ async def test_choices_say_which_keys_choose() -> None:
         await until(pilot, lambda: isinstance(app.screen, Choose))
         assert "enter choose  esc cancel" in text_of(app)
         assert "▔" not in text_of(app)
+
+
+async def test_metrics_that_matter_come_first_in_lists() -> None:
+    store = project.store()
+    store.script.give("query", QueryResult(("key",), (("align/kl",), ("base/chrf",), ("test/exact_match",)), False))
+    async with opened(store) as (app, pilot):
+        await until(pilot, lambda: app.screen.query_one("#table").rows.num_rows)
+        await app.push_screen(RunScreen(app.bench, store.listing[1]))
+        await until(pilot, lambda: app.screen.query_one("#metrics").rows.num_rows)
+        assert app.screen.query_one("#metrics").rows.key(0) == "test/exact_match"
+    query = next(one for one in store.saved_queries() if one.parameters)
+    assert choices(store, project.runner(), query)["metric"][0] == "test/exact_match"

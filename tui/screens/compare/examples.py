@@ -170,6 +170,8 @@ class ExamplesScreen(WorkerScreen[None]):
         """What needs an example, or more experiments."""
         if action in {"open", "copy_example"}:
             return self._chosen() is not None
+        if action in {"choose_category", "next_kind"}:
+            return self._comparison is not None and bool(self._comparison.changes)
         if action in {"next_candidate", "previous_candidate"}:
             return len(self._candidates) > 1
         return True

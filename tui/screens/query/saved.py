@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from tui.core.columns import metric_order
 from tui.core.ports import Runner, Store
 from tui.core.queries import SavedQuery
 
@@ -15,10 +16,11 @@ _CHOICES = {
 
 
 def choices(store: Store, runner: Runner, query: SavedQuery) -> dict[str, Sequence[str]]:
-    """Values for every parameter; none for one that nobody can list."""
+    """Values for every parameter, metrics that matter most first; none for one that nobody can list."""
     runs = runner.runs()
     found: dict[str, Sequence[str]] = {}
     for name in query.parameters:
         sql = _CHOICES.get(name)
-        found[name] = [str(row[0]) for row in store.query(sql, runs).rows] if sql is not None else ()
+        values = [str(row[0]) for row in store.query(sql, runs).rows] if sql is not None else []
+        found[name] = sorted(values, key=metric_order) if name == "metric" else values
     return found

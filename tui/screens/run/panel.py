@@ -8,6 +8,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import ContentSwitcher
 
+from tui.core.columns import metric_order
 from tui.core.experiments import Experiment, flat_values
 from tui.core.runs import Run
 from tui.core.series import Event
@@ -123,8 +124,9 @@ def event_rows(events: Sequence[Event]) -> ListRows:
 
 
 def metric_rows(experiment: Experiment) -> ListRows:
-    """Final metrics."""
-    return ListRows([_row(key, format_value(value, key)) for key, value in flat_values(experiment.metrics).items()])
+    """Final metrics, those that matter most first."""
+    values = flat_values(experiment.metrics)
+    return ListRows([_row(key, format_value(values[key], key)) for key in sorted(values, key=metric_order)])
 
 
 def answer_columns(names: Sequence[str], width: int) -> list[Column]:

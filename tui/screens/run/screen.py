@@ -42,7 +42,7 @@ class RunScreen(ActingScreen, ReadingScreen[Reading]):
     scope: ClassVar[Scope] = "run"
     BINDINGS: ClassVar[list[BindingType]] = bindings("run")
     DEFAULT_CSS = """
-    RunScreen ChartGrid { height: 3fr; min-height: 7; }
+    RunScreen ChartGrid { height: 3fr; min-height: 7; padding: 0 1; }
     RunScreen Panels { height: 2fr; min-height: 5; }
     RunScreen.-problem ChartGrid { min-height: 4; }
     """
