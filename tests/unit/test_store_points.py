@@ -62,6 +62,7 @@ def decode(data: bytes | str, path: str = "logs.csv", x: str | None = None, y: t
         ("step,a\n1,.5\n2,+2\n3,007\n", {"a": [(1, 0.5), (2, 2), (3, 7)]}),
         ("step,a\0\n1,\x002\n", {"a": [(1, 2)]}),
         ('\ufeff"step","a"\n1,2\n', {"a": [(1, 2)]}),
+        ("timestamp,step,time\n17,1,5\n18,2,6\n", {"time": [(1, 5), (2, 6)]}),
         (",a\n0,5\n1,6\n", {"a": [(0, 5), (1, 6)]}),
     ],
 )

@@ -111,7 +111,7 @@ class TableDecoder:
         self._header = names = [name.strip() for name in header]
         steps = None if self._counts_rows else step_column(names, self._x)
         self._step_index = None if steps is None else names.index(steps)
-        chosen = [name for name in self._y if name in names] or [n for n in names if n and n not in TIME_COLUMNS]
+        chosen = [name for name in self._y if name in names] or _metrics([n for n in names if n and n != steps])
         if set(EVENT_COLUMNS) <= set(names):
             self._texts = {name: names.index(name) for name in (*EVENT_COLUMNS, TIME) if name in names}
         not_values = {self._step_index, *self._texts.values()}
@@ -146,6 +146,11 @@ class TableDecoder:
         time_s = number(row[self._texts[TIME]]) if TIME in self._texts else None
         at = time_s if time_s is not None and math.isfinite(time_s) else 0.0
         self._columns.add_event(Event(self._stage, int(step), at, *texts))
+
+
+def _metrics(names: Sequence[str]) -> Sequence[str]:
+    """Columns that are no times; the last one if all are: dvclive's file of a metric that is called `time`."""
+    return [name for name in names if name not in TIME_COLUMNS] or names[-1:]
 
 
 def _end_of_rows(data: bytes) -> int:
