@@ -8,6 +8,7 @@ from importlib import import_module
 
 from pipeline.contract.environment import QUIET_ENVIRONMENT
 from tui.cli.context import Context
+from tui.cli.encoding import take_every_character
 from tui.cli.output import has_terminal, print_error
 from tui.cli.parser import build_parser
 from tui.core.errors import UsageError, UserError
@@ -67,6 +68,7 @@ def _dispatch(options: Namespace) -> int:
         return run_app(context.directory, options.read_only)
     if options.read_only and options.command in _CHANGING and not getattr(options, "plan", False):
         raise UsageError(f"{options.command} changes things", hint="leave --read-only away")
+    take_every_character()
     command: Callable[[Context, Namespace], int] = getattr(import_module(_MODULES[options.command]), options.command)
     return command(context, options)
 

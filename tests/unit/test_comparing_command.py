@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,36 @@ def test_what_a_run_cost_is_told_as_a_share(project: Path, capsys: pytest.Captur
         line = next(line for line in capsys.readouterr().out.splitlines() if key in line)
         assert f"{share:+.0%}" in line
     assert abs(share) > 0.0995
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_what_a_locale_cannot_write_is_written_alike(
+    project: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    content = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(content, encoding=encoding))
+    assert run(project, "compare", "old", "new") == 0
+    assert "0.85 ^ +0.35" in content.getvalue().decode(encoding)
+    sys.stdout.write("\u6f22\ud800")
+    sys.stdout.flush()
+    assert content.getvalue().endswith(b"\\u6f22\\ud800")
+
+
+def test_a_narrow_terminal_gets_the_columns_that_fit(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(project, "experiments")
+    whole = capsys.readouterr().out.splitlines()[0].split()
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "70")
+    for more in ((), ("--group-seeds",)):
+        assert run(project, "experiments", *more) == 0
+        found = capsys.readouterr()
+        lines = found.out.splitlines()
+        assert max(map(len, lines)) <= 70
+        assert "test/exact_match" in lines[0]
+        assert len(lines[0].split()) < len(whole)
+        assert "more columns differ" in found.err
 
 
 def test_as_markdown_all_are_tables(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from shlex import quote
 from typing import Any
 
 from tui.cli.context import Context
@@ -52,7 +53,7 @@ def _read(context: Context, options: argparse.Namespace) -> Blame:
     if options.baseline:
         points = points_since(points, context.resolve(options.baseline))
     if not any(point.is_known for point in points):
-        raise UsageError(f"no commit has a value of {key.text!r}", hint=f"finetui log {key.text} says why")
+        raise UsageError(f"no commit has a value of {key.text!r}", hint=f"finetui log {quote(key.text)} says why")
     if options.noise is not None:
         noise = Noise(options.noise, "asked", "--noise")
     else:

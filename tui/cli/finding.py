@@ -1,6 +1,7 @@
 """The metric or param that a user names, on a line of commits."""
 
 from collections.abc import Iterator
+from shlex import quote
 
 from tui.cli.context import Context
 from tui.core.errors import UsageError
@@ -22,6 +23,6 @@ def find_here(
         if key is None:
             raise
         if not of_experiments:
-            hint = f"experiments have it: finetui log {metric} --experiments"
+            hint = f"experiments have it: finetui log {quote(metric)} --experiments"
             raise UsageError(f"no commit here has a value of {metric!r}", hint=hint) from None
         return key, walk(context.store, newest)

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from tui.cli.output import print_error, print_json, print_table, raw
+from tui.cli.output import print_error, print_json, print_table, raw, table_width
 from tui.cli.rows import as_json, state
+from tui.cli.text_room import room_beside
 from tui.core.columns import Column, choose_columns, sort_key
 from tui.core.errors import UsageError
 from tui.core.experiments import Experiment
@@ -42,14 +43,41 @@ def print_listing(rows: list[Experiment], options: argparse.Namespace) -> int:
     if options.form == "csv":
         print_table([*_FIRST, *(column.text for column in shown)], [_raw_row(row, shown) for row in rows], "csv")
         return 0
+    headers = [*_FIRST, *(column.title for column in shown[:limit])]
     table = [_table_row(row, shown[:limit], is_tree=not options.sort) for row in rows]
-    print_table([*_FIRST, *(column.title for column in shown[:limit])], table, options.form)
+    num_hidden = len(shown) - print_columns(headers, table, shown[:limit], options)
     if not rows:
         hint = "; a value with spaces goes in quotes" if _has_lone_word(options.filter) else ""
         print_error(f"no row matches --filter {options.filter!r}{hint}")
-    elif len(shown) > limit:
-        print_error(f"{len(shown) - limit} more columns differ; for all: --all-columns")
+    elif num_hidden:
+        print_error(f"{num_hidden} more columns differ; for all: --all-columns")
     return 0
+
+
+def print_columns(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], columns: Sequence[Column], options: argparse.Namespace
+) -> int:
+    """A table with as many of the columns as a terminal has room for, unless all were asked for; how many these are."""
+    places = list(range(len(headers)))
+    if options.form == "text" and not options.all_columns:
+        places = fitting(headers, rows, columns)
+    cells = [[row[place] for place in places] for row in (headers, *rows)]
+    print_table(cells[0], cells[1:], options.form)
+    return len(places) - (len(headers) - len(columns))
+
+
+def fitting(headers: Sequence[str], rows: Sequence[Sequence[str]], columns: Sequence[Column]) -> list[int]:
+    """Places of the cells that a terminal has room for: those before the columns, the metric that matters most in any
+    case, then of the others those that fit; all where nothing is cut."""
+    room, num_first = room_beside(0), len(headers) - len(columns)
+    best = next((place for place, column in enumerate(columns) if column.kind == "metric"), 0)
+    chosen = list(range(num_first))
+    for place in sorted(range(len(columns)), key=lambda place: place != best):
+        tried = sorted([*chosen, num_first + place])
+        cells = [[row[one] for one in tried] for row in (headers, *rows)]
+        if room is None or len(chosen) == num_first or table_width(cells[0], cells[1:]) <= room:
+            chosen = tried
+    return chosen
 
 
 def matching(rows: list[Experiment], text: str) -> list[Experiment]:

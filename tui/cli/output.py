@@ -94,6 +94,12 @@ def _print_aligned(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Non
         print_line("  ".join(padded).rstrip())
 
 
+def table_width(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Columns of a terminal that a table takes as text."""
+    cells = [[visible(cell) for cell in row] for row in (headers, *rows)]
+    return sum(max(_width(row[column]) for row in cells) + 2 for column in range(len(headers))) - 2
+
+
 def raw(value: Any) -> str:
     """A value for another program: every digit, no unit; empty where there is none."""
     if value is MISSING or value is None:

@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tui.cli.listing import NUM_COLUMNS, matching, ordered, shown_columns
-from tui.cli.output import print_error, print_json, print_table, raw
+from tui.cli.listing import NUM_COLUMNS, matching, ordered, print_columns, shown_columns
+from tui.cli.output import print_error, print_json, raw
 from tui.core.columns import Column, choose_columns
 from tui.core.experiments import Experiment
 from tui.core.grouping import Group, format_spread, group_by_seed
@@ -31,9 +31,9 @@ def print_groups(rows: list[Experiment], options: argparse.Namespace) -> int:
     table = [
         [group.label, str(len(group.experiments)), *(cell(group, one) for one in shown[:limit])] for group in found
     ]
-    print_table(headers, table, options.form)
-    if len(shown) > limit:
-        print_error(f"{len(shown) - limit} more columns differ; for all: --all-columns")
+    num_hidden = len(shown) - print_columns(headers, table, shown[:limit], options)
+    if num_hidden:
+        print_error(f"{num_hidden} more columns differ; for all: --all-columns")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from shlex import quote
 
 from tui.cli.bisecting.record import BisectionFile, BisectionRecord
 from tui.cli.bisecting.search import Bisection
@@ -97,7 +98,9 @@ def _key(context: Context, condition: Condition, commits: Sequence[Experiment]) 
         path, _, name = condition.name.rpartition(":")
         return Key("metric", name, path or None)
     if key.side == "param":
-        raise UsageError(f"{condition.name!r} is a param", hint=f"finetui log {condition.name} shows where it changed")
+        raise UsageError(
+            f"{condition.name!r} is a param", hint=f"finetui log {quote(condition.name)} shows where it changed"
+        )
     return key
 
 
