@@ -79,6 +79,21 @@ async def test_keys_of_a_run_are_offered_where_they_do_something() -> None:
         await until(pilot, lambda: "n Next stage  m More charts" in footer(app))
 
 
+async def test_the_only_curve_is_not_stepped_through() -> None:
+    store = project.store()
+    store.recorded = {"main": project.curves()[1:2]}
+    rows = {one.label: one for one in store.listing}
+    async with opened(store, size=SMALL) as (app, pilot):
+        await app.push_screen(CompareScreen(app.bench, [rows["main"], rows["brisk-owl"]]))
+        await until(pilot, lambda: "train  train/loss" in text_of(app))
+        assert "1 of 1" not in text_of(app)
+        assert "Next curve" not in footer(app)
+        await pilot.press("escape")
+        store.recorded = {"main": project.curves()}
+        await app.push_screen(CompareScreen(app.bench, [rows["main"], rows["brisk-owl"]]))
+        await until(pilot, lambda: "m Next curve" in footer(app))
+
+
 async def test_while_a_filter_is_typed_no_letter_is_offered_as_a_key() -> None:
     async with opened(size=SMALL) as (app, pilot):
         await until(pilot, lambda: app.screen.query_one("#table").rows.num_rows)

@@ -30,7 +30,9 @@ class ActingScreen(PollingScreen[None]):
 
     def is_available(self, action: str) -> bool:
         """Only a run that goes on can be stopped; of those that DVC owns it is said how."""
-        return action != "stop" or self.stoppable() is not None or self._how_dvc_ends_it() is not None
+        if action == "stop":
+            return self.stoppable() is not None or self._how_dvc_ends_it() is not None
+        return super().is_available(action)
 
     def action_stop(self) -> None:
         """Stop the run after a question."""

@@ -35,6 +35,12 @@ class ChartedScreen(ReadingScreen[Value]):
         """The table."""
         return self.query_one(VirtualTable)
 
+    def is_available(self, action: str) -> bool:
+        """Without others there is nothing to step to."""
+        if action in {"next_metric", "previous_metric", "choose_metric"}:
+            return len(self.choices()[0]) > 1
+        return super().is_available(action)
+
     def action_next_metric(self) -> None:
         """Draw the next metric."""
         self._step(1)

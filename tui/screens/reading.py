@@ -8,6 +8,7 @@ from textual.message import Message
 from tui.core.errors import UserError
 from tui.screens.base import PollingScreen
 from tui.screens.note import Problem
+from tui.widgets.keybar import KeyBar
 
 Value = TypeVar("Value")
 
@@ -29,7 +30,7 @@ class ReadFailed(Message):
 
 
 class ReadingScreen(PollingScreen[None], Generic[Value]):
-    """Says what to read and how to show it; needs a `Problem` among its widgets."""
+    """Says what to read and how to show it; needs a `Problem` and a `KeyBar` among its widgets."""
 
     def read(self) -> Value:
         """Read it, in a thread: no widget is touched."""
@@ -53,6 +54,8 @@ class ReadingScreen(PollingScreen[None], Generic[Value]):
     def _was_read(self, message: Read) -> None:
         if self.accepts(message.request):
             self.show(message.value)
+            self.refresh_bindings()
+            self.query_one(KeyBar).renew()
 
     @on(ReadFailed)
     def _was_not_read(self, message: ReadFailed) -> None:

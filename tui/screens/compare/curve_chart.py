@@ -51,5 +51,6 @@ class CurveChart(LineChart):
             self.title, self.placeholder = "curves", "no curves in the local cache"
             self.set_series(())
             return
-        self.title = f"{curve[0]}  {curve[1]}  {self._known.index(curve) + 1} of {len(self._known)}"
+        place = f"  {self._known.index(curve) + 1} of {len(self._known)}" if len(self._known) > 1 else ""
+        self.title = f"{curve[0]}  {curve[1]}{place}"
         self.set_series(overlay(reading.experiments, reading.series, curve))

@@ -31,7 +31,7 @@ TIMEOUT_S = 60.0
 _TICK_S = 0.1
 _WIDE = 120  # columns of the terminal from which on the tables stand at the side
 _CANCELLED, _FAILED = ("⊘ cancelled", "$text-warning"), ("✗ failed", "$text-error")
-_EXAMPLE = "SELECT key, min(value), max(value) FROM metrics GROUP BY key ORDER BY key"
+_EXAMPLE = "SELECT key, min(value) AS lowest, max(value) AS highest\nFROM metrics GROUP BY key ORDER BY key"
 
 
 class QueryScreen(ResultScreen):

@@ -94,8 +94,6 @@ class RunScreen(ActingScreen, ReadingScreen[Reading]):
         self.query_one(Panels).show(value)
         if first:
             self._choose_first_panel(value)
-        self.refresh_bindings()
-        self.query_one(KeyBar).renew()
 
     def _show_stages(self) -> None:
         reading = self._reading
