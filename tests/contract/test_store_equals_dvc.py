@@ -32,7 +32,7 @@ MODULES = (
     tracking_cases,
 )
 """Modules that register cases."""
-NUM_CASES = 57
+NUM_CASES = 58
 
 
 def groups() -> dict[str, list[Case]]:

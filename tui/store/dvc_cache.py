@@ -76,6 +76,11 @@ class DvcCache:
                 found.append(out)
         return found
 
+    def unlisted(self, path: str, outs: Outs) -> list[str]:
+        """Outputs in a folder that are folders themselves, and whose listings are not here."""
+        below = (out for out, md5 in outs.items() if md5.endswith(".dir") and out.startswith(f"{path}/"))
+        return [out for out in below if not self.listing(outs[out])]
+
     def listing(self, md5: str) -> dict[str, str]:
         """Files of an output that is a folder, with their md5; empty if the listing is not here."""
         known = self._listings.get(md5)

@@ -121,7 +121,11 @@ class _Reading:
         if names:
             ignored = Ignored(self._files, self._documents)
             names = [name for name in names if not is_dvc_file(name.rpartition("/")[2]) and not ignored.has(name)]
-        return list(dict.fromkeys((*names, *self._cache.below(path, self._outs)))) or [path]
+        found = list(dict.fromkeys((*names, *self._cache.below(path, self._outs))))
+        for out in self._cache.unlisted(path, self._outs) if found else ():
+            if not self._files.below(out):
+                self._miss(out)
+        return found or [path]
 
     def _load(self, file: str, decode: Callable[[str, bytes], Any]) -> Any:
         """A decoded file, from Git, the work tree or the DVC cache; None if that is not possible, for a reason told."""
@@ -135,7 +139,10 @@ class _Reading:
             self._values.problems.append(f"{file}: {error}")
             self._values.is_final = self._values.is_final and error.is_final
             return None
-        if file not in self._values.missing:
-            self._values.missing.append(file)
-            self._values.awaited += self._cache.awaited(file, self._outs)
+        self._miss(file)
         return None
+
+    def _miss(self, path: str) -> None:
+        if path not in self._values.missing:
+            self._values.missing.append(path)
+            self._values.awaited += self._cache.awaited(path, self._outs)

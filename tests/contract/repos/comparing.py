@@ -5,9 +5,9 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tui.core.experiments import Experiment
@@ -77,7 +77,7 @@ def _differences(state: Mapping[str, Any], row: Experiment) -> Iterator[str]:
         theirs = {path: one["hash"] for path, one in data[side].items()}
         yield from _differing_values(side, theirs, dict(hashes), row, side)
     for path in row.missing:
-        if path not in broken:
+        if not _is_of(path, broken):
             yield f"finetui misses {path!r}, DVC does not"
     if row.error is not None and row.status == "done" and not any(_is_told(path, row) for path in broken):
         yield f"finetui says {row.error!r}, DVC says nothing"
@@ -105,14 +105,20 @@ def _differing_files(side: str, theirs: Mapping[str, Any], ours: Any, row: Exper
         if "error" in found:
             if path in ours:
                 yield f"{side} of {path!r}: DVC says {found['error']['msg']!r}, finetui shows {ours[path]!r}"
-            elif not _is_told(path, row):
+            elif not _is_told(path, row) and not any(_is_of(missing, {path}) for missing in row.missing):
                 yield f"{side} of {path!r}: DVC says {found['error']['msg']!r}; finetui says nothing"
         elif path not in ours:
             yield f"{side} of {path!r}: only DVC has it: {found['data']!r}; finetui says {row.error!r}, {row.missing!r}"
         else:
             yield from _differing_values(f"{side} of {path!r}", found["data"], ours[path], row, path)
-    for path in ours.keys() - theirs.keys():
+    broken = {path for path, found in theirs.items() if "error" in found}
+    for path in sorted(path for path in ours.keys() - theirs.keys() if not _is_of(path, broken)):
         yield f"{side} of {path!r}: only finetui has it: {ours[path]!r}"
+
+
+def _is_of(path: str, broken: Container[str]) -> bool:
+    """Whether it is one of these files, or in one of these folders, of which DVC shows nothing if a part is missing."""
+    return any(part in broken for part in (path, *map(str, PurePosixPath(path).parents)))
 
 
 def _differing_values(where: str, theirs: Any, ours: Any, row: Experiment, path: str) -> Iterator[str]:

@@ -47,6 +47,28 @@ def paths_too_long_for_a_line(_cache: RepoBuilder) -> History:
     )
 
 
+@case("surveyed")
+def folders_with_outs_that_are_not_here(cache: RepoBuilder) -> History:
+    """usnistgov/affinis: params that name a folder by mistake, in which stages have folders in the DVC cache."""
+    here = cache.cache_folder({"one.yaml": b"lr: 1\n", "more/two.yaml": b"lr: 2\n"})
+
+    def lock(outs: str) -> str:
+        return locked(fit={"outs": {"tables/big": outs, "scores/big": outs}})
+
+    files = {
+        "dvc.yaml": dvc_yaml(
+            params=["tables"],
+            metrics=["scores"],
+            stages={"fit": {"cmd": "x", "outs": ["tables/big", "scores/big"]}},
+        ),
+        "tables/.gitignore": "/big\n",
+        "tables/small.yaml": "lr: 3\n",
+        "scores/.gitignore": "/big\n",
+        "scores/small.json": {"f1": 0.5},
+    }
+    return history({**files, "dvc.lock": lock(md5(1) + ".dir")}, {"dvc.lock": lock(here)}, {"dvc.lock": lock(md5(2))})
+
+
 @case()
 def lock_with_a_conflict(_cache: RepoBuilder) -> History:
     """A dvc.lock that was merged badly: every line that can be understood is, but DVC refuses the whole."""
