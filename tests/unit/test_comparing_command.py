@@ -202,6 +202,17 @@ def test_a_score_that_is_not_there_is_told_with_those_that_are(
     assert "scores: exact_match, chrf" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("revs", [("one", "two"), ("old", "one")])
+def test_examples_that_nobody_has_are_not_passed_over(
+    project: Path, capsys: pytest.CaptureFixture[str], revs: tuple[str, ...]
+) -> None:
+    assert run(project, "compare", *revs, "--examples", "exact_match") == 1
+    found = capsys.readouterr()
+    assert not found.out
+    assert "no examples to list by 'exact_match'" in found.err
+    assert "per-example results" in found.err
+
+
 def test_seeds_are_grouped(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(project, "compare", "old", "one", "two", "--group-seeds", "--json") == 0
     answer = json.loads(capsys.readouterr().out)

@@ -10,7 +10,7 @@ from tui.cli.example_tables import evidence_as_json, print_changes, print_scores
 from tui.cli.output import Format, print_json, print_line, print_table, raw
 from tui.core.comparison import Comparison, MetricCell, MetricRow, ParamRow, compare_groups
 from tui.core.comparison import compare as compare_experiments
-from tui.core.errors import UsageError
+from tui.core.errors import UsageError, UserError
 from tui.core.evidence import read_evidence
 from tui.core.experiments import Experiment
 from tui.core.grouping import Group, all_repeats, format_spread, group_by_seed
@@ -36,6 +36,9 @@ def compare(context: Context, options: argparse.Namespace) -> int:
         raise UsageError(f"{rows[0].label} has nothing to compare with", hint="finetui compare A B names two")
     key = options.examples.rpartition("/")[2] if options.examples else None
     evidence = read_evidence(context.store, rows, baseline, key, _EVERYTHING)
+    if key is not None and not any(one is not None and one.key == key for one in evidence.paired):
+        why = "; ".join(evidence.notes) or f"neither {baseline.label} nor any other of them has per-example results"
+        raise UserError(f"there are no examples to list by {key!r}", why)
     comparison = compare_experiments(rows, baseline, evidence, all_repeats(rows, context.experiments()))
     if options.form == "json":
         examples = evidence_as_json(evidence, with_changes=key is not None)
