@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pygit2
 import pytest
 
 from tests.faults.store_project import FILES, GOOD, good_project, head, place_of, rows
@@ -59,3 +60,13 @@ def test_a_diff_with_a_commit_that_is_missing(builder: RepoBuilder) -> None:
         store.changed_files(Experiment("f" * 40, "commit"), store.resolve("HEAD"))
     assert store.series(Experiment("f" * 40, "commit")) == []
     assert store.predictions(Experiment("f" * 40, "commit")).is_empty()
+
+
+def test_a_diff_of_a_file_whose_content_is_missing(builder: RepoBuilder) -> None:
+    old = builder.commit({"big.txt": "1\n", "code.py": "1\n"}, "old")
+    new = builder.commit({"big.txt": "2\n", "code.py": "1\n2\n"}, "new")
+    store = GitStore(builder.root)
+    blob = str(pygit2.hash(b"2\n"))
+    (builder.root / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    found = store.changed_files(store.resolve(old), store.resolve(new))
+    assert [(file.path, file.added, file.deleted) for file in found] == [("big.txt", 0, 0), ("code.py", 1, 0)]

@@ -42,7 +42,7 @@ def changed_files(project: Project, old: str, new: str) -> list[FileChange]:
         return [_turned(change) for change in changed_files(project, new, old)]
     tree = _tree(project, old)
     diff = tree.diff_to_workdir() if new == "workspace" else tree.diff_to_tree(_tree(project, new))
-    changes = (_change(project, patch) for patch in diff)
+    changes = (_change(project, diff, number, delta) for number, delta in enumerate(diff.deltas))
     return sorted((change for change in changes if change is not None), key=lambda change: change.path)
 
 
@@ -53,14 +53,25 @@ def _tree(project: Project, rev: str) -> Any:
         raise UserError("the commit is missing from the Git repository", rev, "git fetch may bring it") from error
 
 
-def _change(project: Project, patch: Any) -> FileChange | None:
-    delta = patch.delta
+def _change(project: Project, diff: Any, number: int, delta: Any) -> FileChange | None:
     sign = delta.status_char()
     path = delta.old_file.path if sign == "D" else delta.new_file.path
     if not path.startswith(project.prefix) or path.startswith(project.prefix + _OF_DVC):
         return None
-    _, added, deleted = (0, 0, 0) if delta.is_binary else patch.line_stats
+    added, deleted = _num_lines(diff, number)
     return FileChange(path.removeprefix(project.prefix), _STATUS.get(sign, "modified"), added, deleted)
+
+
+def _num_lines(diff: Any, number: int) -> tuple[int, int]:
+    """Lines added and deleted; none of a binary file, and of one whose content the repository does not have."""
+    try:
+        patch = diff[number]
+    except (KeyError, ValueError, pygit2.GitError):
+        return 0, 0
+    if patch is None or patch.delta.is_binary:
+        return 0, 0
+    _, added, deleted = patch.line_stats
+    return added, deleted
 
 
 def _turned(change: FileChange) -> FileChange:
