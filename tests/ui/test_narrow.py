@@ -15,6 +15,7 @@ from tui.screens.compare.screen import CompareScreen
 from tui.screens.dialogs import Choose, TextDialog
 from tui.screens.launch.form import ParamForm
 from tui.screens.query.saved import choices
+from tui.screens.run.curves import charts
 from tui.screens.run.screen import RunScreen
 from tui.screens.title import Part, fitted
 from tui.widgets.keybar import KeyBar
@@ -177,3 +178,8 @@ async def test_metrics_that_matter_come_first_in_lists() -> None:
         assert app.screen.query_one("#metrics").rows.key(0) == "test/exact_match"
     query = next(one for one in store.saved_queries() if one.parameters)
     assert choices(store, project.runner(), query)["metric"][0] == "test/exact_match"
+
+
+def test_splits_of_a_stage_are_not_named_after_it() -> None:
+    series = [project.curve("align", name, 5, 1.0, 2.0) for name in ("align/reward", "align_validation/reward")]
+    assert [one.label for one in charts(series, "align")[0].series] == ["align", "validation"]

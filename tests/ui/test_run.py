@@ -324,7 +324,7 @@ async def test_samples_show_how_an_answer_changed() -> None:
         await until(pilot, lambda: "6 samples (2)" in text_of(app) and "ls -t | head -3" in text_of(app))
         steps = app.screen.query_one("#steps")
         assert [steps.rows.key(i) for i in range(steps.rows.num_rows)] == ["reference", "90", "60", "30", "0"]
-        assert steps.rows.cell(2, "answer") == ("〃 ls -t", "muted")
+        assert steps.rows.cell(2, "answer") == ("″ ls -t", "muted")
         await pilot.press("j")
         await until(pilot, lambda: "wc -l [b]x[/b]␇" in text_of(app))
         name = story.run().name

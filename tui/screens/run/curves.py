@@ -65,9 +65,9 @@ def rank(part: str) -> tuple[int, str]:
 def _chart(part: str, group: Sequence[Series], marks: tuple[float, ...]) -> ChartSpec:
     group = sorted(group, key=lambda one: (not one.name.startswith("train"), one.name))
     title = group[0].name if len(group) == 1 else part
-    return ChartSpec(title, tuple(ChartSeries(_label(one.name, title), one.steps, one.values) for one in group), marks)
+    return ChartSpec(title, tuple(ChartSeries(_label(one, title), one.steps, one.values) for one in group), marks)
 
 
-def _label(name: str, title: str) -> str:
+def _label(one: Series, title: str) -> str:
     """What the title of the chart does not say: of several splits the split, of one curve nothing."""
-    return name.removesuffix(title).removesuffix("/")
+    return one.name.removesuffix(title).removesuffix("/").removeprefix(f"{one.stage}_")

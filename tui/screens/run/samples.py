@@ -103,7 +103,7 @@ def _answer_rows(story: Story) -> list[tuple[str, dict[str, Cell]]]:
     before: str | None = None
     for step, answer in story.answers:
         style = "muted" if answer == before else "good" if story.is_right(answer) else ""
-        text = answer if answer != before else f"〃 {answer}"
+        text = answer if answer != before else f"″ {answer}"
         rows.append(
             (str(step), {"step": (str(step), "muted"), "right": _verdict(story, answer), "answer": (text, style)})
         )
