@@ -146,8 +146,9 @@ def _found(connection: sqlite3.Connection, table: str, wanted: Sequence[str]) ->
         with closing(connection.execute(sql, some)) as rows:
             for stored, value in rows:
                 key = stored.decode(errors=_FORM) if isinstance(stored, bytes) else stored
-                if value[:_CHECK_BYTES] == _check(key, value[_CHECK_BYTES:]):
-                    yield key, value[_CHECK_BYTES:]
+                content = value[_CHECK_BYTES:]
+                if value[:_CHECK_BYTES] == _check(key, content):
+                    yield key, content
 
 
 def _store(connection: sqlite3.Connection, tables: Mapping[str, Iterable[tuple[str, bytes]]]) -> None:
