@@ -11,6 +11,11 @@ _WHICH = (
     ("rev", "VARCHAR", "full SHA, or `workspace`"),
     ("name", "VARCHAR", "name of the experiment; else a branch or tag, or the short SHA"),
 )
+_CURVE = (
+    "stage",
+    "VARCHAR",
+    "stage, or the path of a plot's file, without suffix where no other has it, or dvclive's folder",
+)
 _SCORES = (
     ("prediction", "VARCHAR", "answer"),
     ("loss", "DOUBLE", "mean negative log-likelihood of the reference, per token"),
@@ -71,14 +76,14 @@ SCHEMA: dict[str, tuple[SqlColumn, ...]] = {
     ),
     "series": _columns(
         *_WHICH,
-        ("stage", "VARCHAR", "stage, or the path of a plot's file, without suffix where no other has it, or dvclive's folder"),
+        _CURVE,
         ("metric", "VARCHAR", "name, such as `train/loss`"),
         ("step", "DOUBLE", "step"),
         ("value", "DOUBLE", "value; null where it was not finite"),
     ),
     "series_summary": _columns(
         *_WHICH,
-        ("stage", "VARCHAR", "stage, or the path of a plot's file, without suffix where no other has it, or dvclive's folder"),
+        _CURVE,
         ("metric", "VARCHAR", "name, such as `train/loss`"),
         ("num_points", "BIGINT", "points with a finite value"),
         ("first", "DOUBLE", "value at the first step"),
