@@ -77,9 +77,34 @@ def add_experiments(root: Path, baseline: str, start: int, count: int, *, is_pac
     run(root, "git", "-c", f"fastimport.unpackLimit={limit}", "fast-import", "--quiet", text=stream)
 
 
+def make_wide_repository(root: Path, num_experiments: int, num_names: int) -> None:
+    """A repository without stages, whose experiments have so many params and as many metrics."""
+    root.mkdir(parents=True)
+    run(root, "git", "init", "-q", "-b", "main")
+    run(root, "dvc", "init", "-q")
+    (root / "dvc.yaml").write_text("params: [params.yaml]\nmetrics: [metrics.json]\n")
+    for path, content in _wide_files(num_names, 0).items():
+        (root / path).write_text(content)
+    run(root, "git", "add", "-A")
+    run(root, "git", "commit", "-q", "-m", "wide")
+    baseline, first = run(root, "git", "rev-parse", "HEAD").strip(), int(time.time()) - num_experiments
+    experiments = (
+        _experiment(baseline, number, _wide_files(num_names, number), first + number)
+        for number in range(num_experiments)
+    )
+    run(root, "git", "fast-import", "--quiet", text=b"".join(experiments))
+
+
+def _wide_files(num_names: int, number: int) -> dict[str, str]:
+    rng = random.Random(number)
+    params = {f"param_{i:03}": rng.choice([1e-4, 2e-4, 3, "adam", True]) if i % 2 else 7 for i in range(num_names)}
+    metrics = {f"metric_{i:03}": round(rng.gauss(0, 10 ** rng.randint(-4, 6)), 6) for i in range(num_names)}
+    return {"params.yaml": _dump({"train": params}), "metrics.json": json.dumps({"test": metrics})}
+
+
 def _experiment(baseline: str, number: int, files: dict[str, str], stamp: int) -> bytes:
     ref = f"refs/exps/{baseline[:2]}/{baseline[2:]}/bench-{number:05}"
-    digest = hashlib.sha256(files["dvc.lock"].encode()).hexdigest()
+    digest = hashlib.sha256("".join(files.values()).encode()).hexdigest()
     message = f"dvc: commit experiment {digest}".encode()
     parts = [f"commit {ref}\ncommitter {_WHO} {stamp} +0000\n".encode(), _data(message), f"from {baseline}\n".encode()]
     for path, content in files.items():

@@ -1,6 +1,6 @@
 """The rows of a table of experiments: which ones a filter lets through, and in which order they are shown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -64,6 +64,15 @@ class Matching:
     """What of the filter was not understood."""
 
 
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """Rows in the order in which they are shown."""
+
+    rows: Sequence[Row]
+    places: Mapping[str, int]
+    """Where the row with a key is."""
+
+
 class Arranger:
     """Arranges the rows of one catalogue; what was asked for lately is at hand."""
 
@@ -71,8 +80,9 @@ class Arranger:
         self.catalogue = catalogue
         self.matching = lru_cache(_NUM_KEPT)(self._matching)
         """What a filter lets through."""
-        self.rows = lru_cache(_NUM_KEPT)(self._rows)
+        self.arranged = lru_cache(_NUM_KEPT)(self._arranged)
         """Rows for a filter, an order, whether they are one list, and the keys of what is folded."""
+        self._sorted = lru_cache(_NUM_KEPT)(lambda order: catalogue.tree.sorted(order.key(catalogue)))
 
     def _matching(self, text: str) -> Matching:
         if not text.strip():
@@ -80,6 +90,7 @@ class Arranger:
         found = parse_filter(text, keys=self.catalogue.keys)
         return Matching(frozenset(key for key, row in self.catalogue.pairs if found.matches(row)), found.error)
 
-    def _rows(self, text: str, order: Order, is_flat: bool, folded: tuple[str, ...]) -> Sequence[Row]:
-        kept, key = self.matching(text).keys, order.key(self.catalogue)
-        return self.catalogue.tree.arrange(kept, key, is_flat=is_flat, folded=frozenset(folded))
+    def _arranged(self, text: str, order: Order, is_flat: bool, folded: tuple[str, ...]) -> Arrangement:
+        kept = self.matching(text).keys
+        rows = self._sorted(order).arrange(kept, is_flat=is_flat, folded=frozenset(folded))
+        return Arrangement(rows, {row.key: place for place, row in enumerate(rows)})

@@ -33,31 +33,40 @@ def row_key(experiment: Experiment) -> str:
 
 
 class Tree:
-    """All rows below their commits, made once, and arranged for every filter and order."""
+    """All rows below their commits, made once: what is shown of them is picked, for every filter, in their order."""
 
-    def __init__(self, pairs: Sequence[Keyed]) -> None:
+    def __init__(self, pairs: Sequence[Keyed], sort_key: SortKey | None = None) -> None:
         """Takes experiments with their keys."""
-        self._pairs, self._groups = pairs, _groups(pairs)
+        self._pairs, self._sort_key = pairs, sort_key
+        self._source: Tree | None = None
+
+    def sorted(self, sort_key: SortKey | None) -> "Tree":
+        """The same rows in another order; each of the two forms is put in order when it is asked for."""
+        if sort_key is None:
+            return self
+        other = Tree(self._pairs, sort_key)
+        other._source = self
+        return other
+
+    @cached_property
+    def _groups(self) -> list[tuple[Keyed, list[Row]]]:
+        groups = _groups(self._pairs) if self._source is None else self._source._groups
+        return [(parent, _sorted(children, self._sort_key)) for parent, children in groups]
 
     @cached_property
     def _flat(self) -> list[Row]:
-        return [Row(*pair) for pair in self._pairs]
+        return _sorted([Row(*pair) for pair in self._pairs], self._sort_key)
 
     def arrange(
-        self,
-        kept: Collection[str] | None = None,
-        sort_key: SortKey | None = None,
-        *,
-        is_flat: bool = False,
-        folded: Collection[str] = (),
+        self, kept: Collection[str] | None = None, *, is_flat: bool = False, folded: Collection[str] = ()
     ) -> list[Row]:
-        """Rows in the order in which they are shown; a commit stays as long as one of its experiments matches.
+        """Rows as they are shown; a commit stays as long as one of its experiments matches.
 
         `kept` are the keys of those that match, None is all. What is folded is hidden, except where only matches are
         asked for.
         """
         if is_flat:
-            return _sorted(_matching(self._flat, kept), sort_key)
+            return _matching(self._flat, kept)
         rows: list[Row] = []
         for parent, children in self._groups:
             shown = _matching(children, kept)
@@ -65,7 +74,7 @@ class Tree:
                 continue
             is_folded = kept is None and parent[0] in folded and bool(shown)
             rows.append(Row(*parent, 0, len(shown), is_folded))
-            rows += [] if is_folded else _sorted(shown, sort_key)
+            rows += [] if is_folded else shown
         return rows
 
 
@@ -80,7 +89,7 @@ def arrange(
     """Rows of experiments that are shown only once."""
     pairs = keyed(experiments)
     kept = None if matches is None else {key for key, experiment in pairs if matches(experiment)}
-    return Tree(pairs).arrange(kept, sort_key, is_flat=is_flat, folded=folded)
+    return Tree(pairs).sorted(sort_key).arrange(kept, is_flat=is_flat, folded=folded)
 
 
 def _matching(rows: list[Row], kept: Collection[str] | None) -> list[Row]:

@@ -1,7 +1,7 @@
 """Where the rows of a table come from."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tui.widgets.text import neutral
 
@@ -25,6 +25,15 @@ class RowSource(Protocol):
 
     def key(self, row: int) -> str:
         """What identifies the row when others come and go."""
+        ...
+
+
+@runtime_checkable
+class FindableRows(Protocol):
+    """Rows that know where each of them is; others are searched from the top."""
+
+    def place(self, key: str) -> int | None:
+        """Number of the row with this key."""
         ...
 
 
@@ -58,4 +67,6 @@ def find_row(rows: RowSource, key: str, near: int) -> int | None:
     """The row with this key; tried first where it probably is."""
     if near < rows.num_rows and rows.key(near) == key:
         return near
+    if isinstance(rows, FindableRows):
+        return rows.place(key)
     return next((row for row in range(rows.num_rows) if rows.key(row) == key), None)

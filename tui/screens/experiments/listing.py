@@ -43,7 +43,8 @@ class Listing:
         self._all, self._choices = self.catalogue.by_key, self.catalogue.by_text
         self._order = Order(state.sort, state.is_turned)
         self._matching = arranger.matching(state.filter)
-        self._rows = arranger.rows(state.filter, self._order, state.is_flat, state.folded)
+        arrangement = arranger.arranged(state.filter, self._order, state.is_flat, state.folded)
+        self._rows, self.place = arrangement.rows, arrangement.places.get
         asked = self.catalogue, self.main_metric, state.baseline
         known: Baselines | None = before._baselines if before is not None else None
         self._baselines: Baselines = known if known is not None and known.are_for(*asked) else Baselines(*asked)
