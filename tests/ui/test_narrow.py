@@ -53,6 +53,8 @@ async def test_a_comparison_says_how_to_see_hidden_rows_and_how_to_leave() -> No
         assert "equal hidden (d)" in title
         assert "…" not in title
         assert "esc Back" in footer(app)
+        await pilot.resize_terminal(50, 20)
+        await until(pilot, lambda: footer(app).endswith("esc Back  ? Help") and len(footer(app)) <= 48)
         await pilot.resize_terminal(160, 40)
         await until(pilot, lambda: "equal rows hidden (d shows them)" in text_of(app))
         assert "▼ worse" in text_of(app)
