@@ -32,7 +32,7 @@ MODULES = (
     tracking_cases,
 )
 """Modules that register cases."""
-NUM_CASES = 58
+NUM_CASES = 59
 
 
 def groups() -> dict[str, list[Case]]:

@@ -48,6 +48,28 @@ def paths_too_long_for_a_line(_cache: RepoBuilder) -> History:
 
 
 @case("surveyed")
+def names_with_several_dots(_cache: RepoBuilder) -> History:
+    """lenskit/lk-demo-experiment: `eval-metrics.ml-1m.json`, which DVC reads as YAML, as all but `.json` and so on."""
+    return history(
+        {
+            "dvc.yaml": dvc_yaml(
+                vars=["vars.v1.json"],
+                params=["params.v1.py", "more.v1.json"],
+                metrics=["metrics.small.json", "conflict.small.json", ".hidden.json", "upper.JSON"],
+                stages={"fit": {"cmd": "x ${width}", "outs": ["${width}.pkl"]}},
+            ),
+            "vars.v1.json": "width: 3\n",
+            "params.v1.py": "a: 1\n",
+            "more.v1.json": '{"lr": 1e-3, "rate": NaN, "on": yes}\n',
+            "metrics.small.json": '{"f1": 0.5, "loss": NaN, "step": 010}\n',
+            "conflict.small.json": '<<<<<<< HEAD\n{"f1": 1}\n=======\n{"f1": 2}\n',
+            ".hidden.json": '{"f1": 1e-3, "loss": NaN}\n',
+            "upper.JSON": '{"f1": 1}\n',
+        }
+    )
+
+
+@case("surveyed")
 def folders_with_outs_that_are_not_here(cache: RepoBuilder) -> History:
     """usnistgov/affinis: params that name a folder by mistake, in which stages have folders in the DVC cache."""
     here = cache.cache_folder({"one.yaml": b"lr: 1\n", "more/two.yaml": b"lr: 2\n"})

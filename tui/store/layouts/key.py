@@ -16,7 +16,7 @@ from tui.store.layouts.layout import PARAMS
 from tui.store.layouts.variables import EXPRESSION, Variables, normal, scan_variables
 from tui.store.parsing.documents import BadDocumentError, Documents, parse_document
 
-VERSION = 2
+VERSION = 3
 """Raised when layouts are made or stored in another way, or what they lead to is read in another way."""
 _OUTSIDE = re.compile(rb"://|[\s\"'\[{:]/[A-Za-z]|\.\./")
 _ABSENT = "absent"

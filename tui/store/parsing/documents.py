@@ -1,6 +1,7 @@
 """Reads params, metrics and pipeline files as DVC does: by suffix, YAML 1.2 unless it says JSON, TOML or Python."""
 
 import json
+import posixpath
 import re
 import tomllib
 from collections.abc import Callable, Hashable
@@ -107,9 +108,14 @@ def _read(place: Path) -> bytes:
 
 
 def suffix_of(path: str) -> str:
-    """The suffix that says how a file is read."""
-    dot = path.rfind(".", path.rfind("/") + 2)
-    return path[dot:].lower() if dot >= 0 else ""
+    """What DVC takes for the suffix of params, variables and metrics: all from the first dot; `a.b.json` is YAML."""
+    _, dot, suffix = path.rpartition("/")[2].partition(".")
+    return (dot + suffix).lower()
+
+
+def extension_of(path: str) -> str:
+    """What DVC takes for the suffix of plots: all from the last dot."""
+    return posixpath.splitext(path)[1].lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,23 +130,25 @@ class Document:
 
 def parse_document(path: str, data: bytes) -> Document:
     """A document; one that is empty or false is an empty mapping, as for DVC."""
-    value, is_plain = _parse(path, data)
-    return Document(value or {}, value or {}) if is_plain or is_json(value) else Document(value, as_json(value))
+    return _document(*_parse(suffix_of(path), data))
 
 
 def parse(path: str, data: bytes) -> Any:
-    """The values of a document as JSON would have them."""
-    return parse_document(path, data).plain
+    """The values of a plot's document as JSON would have them."""
+    return _document(*_parse(extension_of(path), data)).plain
+
+
+def _document(value: Any, is_plain: bool) -> Document:
+    return Document(value or {}, value or {}) if is_plain or is_json(value) else Document(value, as_json(value))
 
 
 def parse_metrics(path: str, data: bytes) -> Any:
     """What DVC keeps of a metrics file: numbers, also those that are not finite, text, and mappings of them."""
-    return only_metrics(_parse(path, data)[0]) or {}
+    return only_metrics(_parse(suffix_of(path), data)[0]) or {}
 
 
-def _parse(path: str, data: bytes) -> tuple[Any, bool]:
+def _parse(suffix: str, data: bytes) -> tuple[Any, bool]:
     """The values of a document, and whether they are sure to be what JSON has."""
-    suffix = suffix_of(path)
     try:
         value, is_plain = _PARSERS.get(suffix, _parse_yaml)(data)
     except (ValueError, SyntaxError, yaml_errors(), RecursionError, MemoryError) as error:
